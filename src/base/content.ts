@@ -1,0 +1,95 @@
+import { open } from 'node:fs/promises'
+
+/** A run of bytes: `start` is the first byte, `end` the first one after it. */
+export interface Range {
+  readonly start: number
+  readonly end: number
+}
+
+/** Bytes of known size that can be read more than once: a buffer, a slice of a file, a blob of the cache. */
+export interface Content {
+  /** Length in bytes; `open()` yields exactly as many. */
+  readonly size: number
+  open(range?: Range): AsyncIterable<Uint8Array>
+}
+
+/** Reads from files in pieces of this size: large enough that system calls do not show in a profile. */
+export const CHUNK_SIZE = 1 << 18
+
+export const EMPTY: Content = bytesContent(new Uint8Array(0))
+
+/** Content held in memory. */
+export function bytesContent(bytes: Uint8Array): Content {
+  return {
+    size: bytes.length,
+    async *open(range = { start: 0, end: bytes.length }) {
+      if (range.end > range.start) yield bytes.subarray(range.start, range.end)
+    },
+  }
+}
+
+/** UTF-8 text held in memory. */
+export function textContent(text: string): Content {
+  return bytesContent(Buffer.from(text, 'utf8'))
+}
+
+/**
+ * A slice of a file on disk; it is opened anew for each reading.
+ * @param offset first byte of the slice
+ * @param size length of the slice in bytes; the reading fails when the file ends before
+ */
+export function fileContent(path: string, offset: number, size: number): Content {
+  return {
+    size,
+    async *open(range = { start: 0, end: size }) {
+      const file = await open(path, 'r')
+      try {
+        let position = offset + range.start
+        const end = offset + range.end
+        while (position < end) {
+          const buffer = Buffer.allocUnsafe(Math.min(CHUNK_SIZE, end - position))
+          const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
+          if (bytesRead === 0) throw new Error(`${path} ended at byte ${position}, expected ${end}`)
+          position += bytesRead
+          yield buffer.subarray(0, bytesRead)
+        }
+      } finally {
+        await file.close()
+      }
+    },
+  }
+}
+
+/** The contents one after another, as one. */
+export function concatContents(parts: readonly Content[]): Content {
+  const size = parts.reduce((sum, part) => sum + part.size, 0)
+  return {
+    size,
+    async *open(range = { start: 0, end: size }) {
+      let offset = 0
+      for (const part of parts) {
+        const start = Math.max(range.start - offset, 0)
+        const end = Math.min(range.end - offset, part.size)
+        if (start < end) yield* part.open({ start, end })
+        offset += part.size
+      }
+    },
+  }
+}
+
+/** Gathers a stream into one buffer. Only for what is known to be small: pass the limit in bytes beyond which it fails. */
+export async function readAll(source: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of source) {
+    size += chunk.length
+    if (size > limit) throw new RangeError(`more than ${limit} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+/** The whole of a content as a buffer. Only for what is known to be small. */
+export function readContent(content: Content): Promise<Buffer> {
+  return readAll(content.open(), content.size)
+}
