@@ -1,0 +1,3 @@
+module linuxkit/guest
+
+go 1.19
