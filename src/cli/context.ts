@@ -1,0 +1,13 @@
+import type { Progress } from '../base/progress.js'
+
+/** What every command is handed; nothing is global. */
+export interface CliContext {
+  /** Aborted by Ctrl-C and SIGTERM; every fetch, worker and child process hangs on it. */
+  readonly signal: AbortSignal
+  /** Where library code tells about its work. */
+  readonly progress: Progress
+  /** Prints a line to standard output: results that a script may read. */
+  print(line: string): void
+  /** The image cache directory: the flag, else LINUXKIT_CACHE, else ~/.linuxkit/cache. */
+  readonly cacheDirectory: string
+}
