@@ -1,0 +1,71 @@
+import type { z } from 'zod'
+import { oneOrAll, type Document, type DocumentPath } from './document.js'
+import { describeSchema, describeValue, keysOf, schemaAt } from './document-describe.js'
+import { LinuxkitError } from './errors.js'
+import { nearest } from './nearest.js'
+
+/**
+ * Checks a document against a schema.
+ * @throws {LinuxkitError} with the place, `config/unknown-key`, `config/missing-key`, `config/wrong-type` or `config/invalid`;
+ * a LinuxkitErrors when there are several problems
+ */
+export function validate<T>(document: Document, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(document.value)
+  if (result.success) return result.data
+  const errors = result.error.issues.flatMap((issue) => issueErrors(document, schema, issue))
+  throw oneOrAll(errors, document.file)
+}
+
+/** A path as users write it: `services[0].binds[1]`. */
+export function formatPath(path: DocumentPath): string {
+  return path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`)).join('')
+}
+
+function issueErrors(document: Document, schema: z.ZodType, issue: z.core.$ZodIssue): LinuxkitError[] {
+  const path = issue.path.filter((step) => typeof step !== 'symbol')
+  const expected = schemaAt(schema, path)
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysOf(expected)
+    return issue.keys.map((key) => unknownKey(document, [...path, key], key, known))
+  }
+  const value = valueAt(document.value, path)
+  const key = path.at(-1)
+  if (value === undefined && typeof key === 'string') return [missingKey(document, path.slice(0, -1), key)]
+  const prefix = path.length === 0 ? '' : `${formatPath(path)}: `
+  const where = document.place(path, 'value')
+  if (issue.code === 'invalid_type' || issue.code === 'invalid_union' || issue.code === 'invalid_value') {
+    const message = `${prefix}expected ${describeSchema(expected)}, found ${describeValue(value)}`
+    return [new LinuxkitError('config/wrong-type', message, { where, hint: typeHint(document, path, expected, value) })]
+  }
+  return [new LinuxkitError('config/invalid', `${prefix}${issue.message}`, { where })]
+}
+
+function unknownKey(document: Document, path: DocumentPath, key: string, known: readonly string[]): LinuxkitError {
+  const similar = nearest(key, known)
+  return new LinuxkitError('config/unknown-key', `${formatPath(path)}: unknown key "${key}"`, {
+    where: document.place(path, 'key'),
+    hint: similar === undefined ? `the keys here are ${known.join(', ')}` : `did you mean "${similar}"?`,
+  })
+}
+
+function missingKey(document: Document, parent: DocumentPath, key: string): LinuxkitError {
+  const prefix = parent.length === 0 ? '' : `${formatPath(parent)}: `
+  return new LinuxkitError('config/missing-key', `${prefix}the key "${key}" is missing`, { where: document.place(parent, 'value') })
+}
+
+function valueAt(value: unknown, path: DocumentPath): unknown {
+  return path.reduce<unknown>(
+    (inner, step) => (typeof inner === 'object' && inner !== null ? (inner as Record<string | number, unknown>)[step] : undefined),
+    value,
+  )
+}
+
+function typeHint(document: Document, path: DocumentPath, expected: z.ZodType | undefined, value: unknown): string | undefined {
+  const wanted = describeSchema(expected)
+  if (value === null) return 'give the key a value or remove it'
+  const written = document.source(path)
+  if (wanted.startsWith('text') && typeof value !== 'object' && written !== undefined) return `put it in quotes: "${written}"`
+  if (wanted === 'true or false' && typeof value === 'string') return 'write true or false, without quotes'
+  if (wanted.startsWith('a list') && typeof value === 'string') return `write it as a list: ["${value}"]`
+  return undefined
+}
