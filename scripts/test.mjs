@@ -1,0 +1,90 @@
+// Runs every check and every test and closes with one line: "N passed, N failed".
+// Usage: test.mjs [--checks]   (the quick checks only)
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-test-'))
+let passed = 0
+let failed = 0
+
+/** Runs a command and gives its status; its output goes to `onOutput`, or to this process's own. */
+function run(command, args, { cwd, onOutput } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', 'inherit'] })
+    child.stdout?.setEncoding('utf8').on('data', onOutput)
+    child.on('error', reject)
+    child.on('close', (status, signal) => resolve(signal ?? status))
+  })
+}
+
+function count(title, ok) {
+  if (ok) passed += 1
+  else failed += 1
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${title}`)
+}
+
+async function check(title, command, args, options) {
+  count(title, (await run(command, args, options)) === 0)
+}
+
+/** gofmt has no status for "needs formatting": it prints the names. */
+async function goFormat() {
+  let names = ''
+  const status = await run('gofmt', ['-l', 'guest'], { onOutput: (text) => (names += text) })
+  if (names !== '') console.log(names)
+  count('gofmt', status === 0 && names === '')
+}
+
+async function goTests() {
+  let output = ''
+  const status = await run('go', ['test', '-json', './...'], { cwd: 'guest', onOutput: (text) => (output += text) })
+  let failures = 0
+  for (const line of output.split('\n')) {
+    if (!line.startsWith('{')) continue
+    const event = JSON.parse(line)
+    if (event.Test === undefined) continue
+    if (event.Action === 'pass') passed += 1
+    if (event.Action === 'fail') failures += 1
+    if (event.Action === 'skip') console.log(`skipped ${event.Package} ${event.Test}`)
+  }
+  // A package that does not compile fails without a test.
+  if (status !== 0) {
+    failed += Math.max(failures, 1)
+    console.log(
+      output
+        .split('\n')
+        .flatMap((line) => (line.startsWith('{') ? (JSON.parse(line).Output ?? '') : `${line}\n`))
+        .join(''),
+    )
+  }
+  console.log(`${status === 0 ? 'ok    ' : 'FAILED'} go test`)
+}
+
+async function vitest(project) {
+  const file = join(scratch, `${project}.json`)
+  const status = await run('npx', ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile=${file}`])
+  const report = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'))
+  passed += report.numPassedTests ?? 0
+  // A file that cannot be loaded, or no report at all, fails without a test.
+  failed += status === 0 ? 0 : Math.max(report.numFailedTests ?? 0, 1)
+}
+
+try {
+  await check('types', 'npx', ['tsc', '--noEmit', '-p', '.'])
+  await check('lint', 'npx', ['oxlint', '--type-aware', 'src', 'test', 'scripts'])
+  await check('format', 'npx', ['oxfmt', '--check', 'src', 'test', 'scripts'])
+  await check('boundaries between the rooms', 'node', ['scripts/boundaries.mjs'])
+  await goFormat()
+  await check('go vet', 'go', ['vet', './...'], { cwd: 'guest' })
+  if (!process.argv.includes('--checks')) {
+    await goTests()
+    await vitest('unit')
+    await vitest('boot')
+  }
+} finally {
+  await rm(scratch, { recursive: true, force: true })
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

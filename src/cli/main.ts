@@ -1,0 +1,80 @@
+import { homedir } from 'node:os'
+import { basename, join } from 'node:path'
+import { Command, CommanderError, Option } from 'commander'
+import { addBuildCommand } from './build.js'
+import { addCacheCommand } from './cache.js'
+import type { CliContext } from './context.js'
+import { addPkgCommand } from './pkg.js'
+import { createRenderer } from './progress.js'
+import { reportError } from './report.js'
+import { addRunCommand } from './run.js'
+import { addVersionCommand } from './version.js'
+
+interface GlobalOptions {
+  readonly cache: string
+  readonly quiet?: true
+}
+
+/** Runs the command line and returns the status to end with. */
+async function main(argv: readonly string[]): Promise<number> {
+  const controller = new AbortController()
+  const program = new Command()
+  let closeRenderer = (): void => {}
+
+  /** Made when a command is about to run, for only then the flags are known. */
+  const context = (): CliContext => {
+    const options = program.opts<GlobalOptions>()
+    const renderer = createRenderer(process.stderr, options.quiet === true ? 'quiet' : 'normal')
+    closeRenderer = renderer.close
+    return {
+      signal: controller.signal,
+      progress: renderer.progress,
+      cacheDirectory: options.cache,
+      print: (line) => void process.stdout.write(`${line}\n`),
+    }
+  }
+
+  program
+    .name('linuxkit')
+    .description('Builds custom, minimal, immutable Linux images from a yml, and boots them')
+    .version(LINUXKIT_VERSION, '--version', 'print the version and exit')
+    .addOption(
+      new Option('--cache <directory>', 'where images and downloads are kept')
+        .env('LINUXKIT_CACHE')
+        .default(join(homedir(), '.linuxkit', 'cache'), '~/.linuxkit/cache'),
+    )
+    .option('-q, --quiet', 'print errors and warnings only')
+    .showHelpAfterError('(see --help)')
+    .exitOverride()
+  addBuildCommand(program, context)
+  addCacheCommand(program, context)
+  addPkgCommand(program, context)
+  addRunCommand(program, context)
+  addVersionCommand(program, context, basename(argv[1] ?? 'linuxkit', '.cjs'))
+
+  const interrupt = (): void => {
+    // A second Ctrl-C is the user's word that cleaning up takes too long.
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort()
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  try {
+    await program.parseAsync(argv)
+    return 0
+  } catch (error) {
+    closeRenderer()
+    if (error instanceof CommanderError) return error.exitCode
+    const report = reportError(error, process.stderr.isTTY && process.env['NO_COLOR'] === undefined)
+    process.stderr.write(`${report.text}\n`)
+    return report.exitCode
+  } finally {
+    closeRenderer()
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}
+
+void main(process.argv).then((status) => {
+  process.exitCode = status
+})

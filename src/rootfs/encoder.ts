@@ -1,0 +1,31 @@
+import type { Content } from '../base/content.js'
+import type { Part } from './part.js'
+
+/** A part encoded for one format. What joining needs to know of it, such as a checksum, is in `facts`. */
+export interface Fragment<Facts> {
+  readonly content: Content
+  readonly facts: Facts
+}
+
+/** The bytes of a fragment as they are made; `facts` may be asked for once the bytes have been read to their end. */
+export interface Encoding<Facts> {
+  readonly bytes: AsyncIterable<Uint8Array>
+  facts(): Facts
+}
+
+export interface EncodeContext {
+  readonly signal: AbortSignal
+  /** Sets bytes aside that do not belong into the fragment's stream; they can be read as long as the fragment. */
+  setAside(source: AsyncIterable<Uint8Array>): Promise<Content>
+}
+
+/**
+ * Turns the entries of a part into a fragment. Fragments of one encoder do not depend on each other or on their position, and join, in the
+ * order of the plan, into one stream.
+ */
+export interface Encoder<Facts, Joined> {
+  /** Names the encoder, its options and its version: equal ids and equal keys of parts mean equal bytes. */
+  readonly id: string
+  encode(part: Part, context: EncodeContext): Encoding<Facts>
+  join(fragments: readonly Fragment<Facts>[]): Promise<Joined>
+}

@@ -1,0 +1,64 @@
+import { digestOf } from '../base/digest.js'
+import { LinuxkitError } from '../base/errors.js'
+import { textContent } from '../base/content.js'
+import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
+import { readTar } from '../archive/tar-reader.js'
+import type { CachedImage } from '../image/cache.js'
+import { flattenImage } from '../image/flatten.js'
+import { stamped, type Part } from './part.js'
+
+export interface KernelFiles {
+  readonly cmdline: string
+  /** Path of the kernel inside the image. */
+  readonly binary: string
+  /** Path of the tar with the modules inside the image; undefined when there is none to unpack. */
+  readonly tar: string | undefined
+  /** Path of the microcode inside the image; an image without it is fine. */
+  readonly ucode: string | undefined
+}
+
+/** The kernel, its command line and its modules: `boot/kernel`, `boot/cmdline`, `boot/ucode.cpio` and what the modules' tar holds. */
+export function kernelPart(image: CachedImage, files: KernelFiles): Part {
+  const source = image.reference
+  return {
+    location: 'kernel',
+    source,
+    key: digestOf(JSON.stringify(['kernel', image.manifestDescriptor.digest, files])),
+    entries: (signal) => stamped(kernelEntries(image, files, signal), source, 'kernel'),
+  }
+}
+
+async function* kernelEntries(image: CachedImage, files: KernelFiles, signal: AbortSignal): AsyncIterable<Entry> {
+  let bootSeen = false
+  let kernelSeen = false
+  let tarSeen = false
+  const boot = function* (): Iterable<Entry> {
+    if (!bootSeen) yield entry({ path: 'boot', type: 'directory' })
+    bootSeen = true
+  }
+  for await (const one of flattenImage(image, signal)) {
+    if (one.path === files.binary) {
+      kernelSeen = true
+      yield* boot()
+      yield entry({ path: 'boot/cmdline', type: 'file', pax: one.pax, xattrs: one.xattrs, content: textContent(files.cmdline) })
+      yield { ...one, path: 'boot/kernel', uid: 0, gid: 0, userName: '', groupName: '', mtime: FIXED_TIME }
+    } else if (one.path === files.tar) {
+      tarSeen = true
+      yield* readTar(one.content.open())
+    } else if (one.path === files.ucode) {
+      yield* boot()
+      yield { ...one, path: 'boot/ucode.cpio', uid: 0, gid: 0, userName: '', groupName: '', mtime: FIXED_TIME }
+    }
+  }
+  if (!kernelSeen) throw missing(image, files.binary, 'kernel.binary')
+  if (files.tar !== undefined && !tarSeen) throw missing(image, files.tar, 'kernel.tar')
+}
+
+function missing(image: CachedImage, path: string, field: string): LinuxkitError {
+  return new LinuxkitError('build/kernel-file-missing', `the kernel image ${image.reference} has no file "${path}"`, {
+    hint:
+      field === 'kernel.tar'
+        ? `set "tar: none" under "kernel" if it has no modules`
+        : `name the kernel's path inside the image with "binary" under "kernel"`,
+  })
+}

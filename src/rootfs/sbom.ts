@@ -1,0 +1,78 @@
+import { posix } from 'node:path'
+import { digestOf } from '../base/digest.js'
+import { LinuxkitError } from '../base/errors.js'
+import { textContent } from '../base/content.js'
+import { entry } from '../archive/entry.js'
+import type { CachedImage } from '../image/cache.js'
+import type { Part } from './part.js'
+
+/** An image whose tree lies at `prefix` in the root. */
+export interface PlacedImage {
+  readonly image: CachedImage
+  readonly prefix: string
+}
+
+export interface SbomOptions {
+  /** Path of the document in the tree. */
+  readonly path: string
+  /** Creation time that the document states, RFC 3339. */
+  readonly created: string
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+const SUPPORTED_VERSIONS: ReadonlySet<unknown> = new Set(['SPDX-2.1', 'SPDX-2.2', 'SPDX-2.3'])
+
+/** The lists of an SPDX 2.3 document that a merge concatenates (SPDX specification 2.3, chapters 7 to 12). */
+const LISTS = ['packages', 'files', 'hasExtractedLicensingInfos', 'relationships', 'annotations', 'externalDocumentRefs'] as const
+
+/** One SPDX document that holds what the images' own documents say, with the paths that the files have in this root. */
+export function sbomPart(images: readonly PlacedImage[], options: SbomOptions): Part {
+  const key = digestOf(JSON.stringify(['sbom', options, images.map(({ image, prefix }) => [image.manifestDescriptor.digest, prefix])]))
+  return {
+    location: 'sbom',
+    source: options.path,
+    key,
+    async *entries() {
+      const document = await mergedDocument(images, options.created)
+      yield entry({ path: options.path, type: 'file', content: textContent(`${JSON.stringify(document)}\n`) })
+    },
+  }
+}
+
+async function mergedDocument(images: readonly PlacedImage[], created: string): Promise<Json> {
+  const lists = new Map<string, unknown[]>()
+  for (const { image, prefix } of images) {
+    for await (const document of image.sboms()) {
+      if (!SUPPORTED_VERSIONS.has(document['spdxVersion'])) {
+        throw new LinuxkitError('build/sbom-version', `the SBOM of ${image.reference} is of version "${String(document['spdxVersion'])}"`, {
+          hint: 'SPDX 2.1, 2.2 and 2.3 can be merged; build with --no-sbom to go without',
+        })
+      }
+      const placed = prefix === '' ? document : placedDocument(document, prefix)
+      for (const name of LISTS) {
+        const list = placed[name]
+        if (Array.isArray(list)) lists.set(name, [...(lists.get(name) ?? []), ...(list as unknown[])])
+      }
+    }
+  }
+  const content = Object.fromEntries(lists)
+  return {
+    spdxVersion: 'SPDX-2.3',
+    dataLicense: 'CC0-1.0',
+    SPDXID: 'SPDXRef-DOCUMENT',
+    name: 'sbom',
+    // The namespace has to be unique to the document (SPDX 2.3, 6.5); a digest is that and is the same in every build.
+    documentNamespace: `https://github.com/linuxkit/linuxkit/sbom-${digestOf(JSON.stringify(content)).slice('sha256:'.length)}`,
+    creationInfo: { licenseListVersion: '3.20', creators: ['Organization: LinuxKit', 'Tool: linuxkit'], created },
+    ...content,
+  }
+}
+
+function placedDocument(document: Json, prefix: string): Json {
+  const place = (list: unknown, member: string): unknown =>
+    Array.isArray(list)
+      ? (list as Json[]).map((one) => ({ ...one, [member]: posix.join(prefix, typeof one[member] === 'string' ? one[member] : '') }))
+      : list
+  return { ...document, files: place(document['files'], 'fileName'), packages: place(document['packages'], 'packageFileName') }
+}
