@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto'
+import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileContent, readContent, type Content, type Range } from '../base/content.js'
+import { DigestMeter, isDigest, type Digest } from '../base/digest.js'
+import { isSystemError, LinuxkitError } from '../base/errors.js'
+import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
+import type { BlobId } from './oci.js'
+
+/** Files named by the digest of their bytes (OCI image-spec, image-layout.md "Blobs"). A file under such a name is complete and never changes. */
+export class BlobStore {
+  readonly #directory: string
+
+  /** @param directory `blobs/sha256` of an image layout; must exist */
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  path(digest: Digest): string {
+    return join(this.#directory, digest.slice('sha256:'.length))
+  }
+
+  /**
+   * Stores a stream. One that is there already is not read.
+   * @param expected what the stream must turn out to be
+   * @throws {LinuxkitError} `image/digest-mismatch`; nothing is left behind
+   */
+  async write(source: AsyncIterable<Uint8Array>, expected?: BlobId): Promise<BlobId> {
+    if (expected !== undefined && (await this.has(expected))) return expected
+    const temporary = join(this.#directory, `${TEMPORARY_PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`)
+    const file = await open(temporary, 'wx', 0o644)
+    try {
+      const meter = new DigestMeter()
+      try {
+        for await (const chunk of measured(source, meter, expected)) await file.writeFile(chunk)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      const blob = { digest: meter.digest(), size: meter.size }
+      if (expected !== undefined && blob.digest !== expected.digest) throw mismatch(expected, `its digest is ${blob.digest}`)
+      await rename(temporary, this.path(blob.digest))
+      return blob
+    } finally {
+      await rm(temporary, { force: true })
+    }
+  }
+
+  /**
+   * Whether the blob is there in full length. Its age starts anew, so that a collection of garbage that runs while an
+   * image is being put together leaves it alone (see `collectGarbage`).
+   */
+  async has(blob: BlobId): Promise<boolean> {
+    const path = this.path(blob.digest)
+    const status = await stat(path).catch(absentIfMissing)
+    if (status?.size !== blob.size) return false
+    const now = new Date()
+    // A cache that may only be read has no garbage collected either.
+    await utimes(path, now, now).catch((error: unknown) => {
+      if (!isSystemError(error)) throw error
+    })
+    return true
+  }
+
+  /**
+   * The bytes of a blob. A reading of the whole verifies the digest at its end; a damaged file is removed then, so that the next pull or build heals the cache.
+   * Reading throws `image/missing-blob` or `image/corrupt-blob`.
+   */
+  content(blob: BlobId): Content {
+    return { size: blob.size, open: (range) => this.#open(blob, range) }
+  }
+
+  /** A blob as text, verified. @throws {LinuxkitError} `image/too-large` beyond `limit` bytes */
+  async text(blob: BlobId, limit: number): Promise<string> {
+    if (blob.size > limit)
+      throw new LinuxkitError('image/too-large', `${blob.digest} has ${blob.size} bytes; at most ${limit} are accepted`)
+    return (await readContent(this.content(blob))).toString('utf8')
+  }
+
+  /** All blobs, with the time in milliseconds at which they were last written or asked for. */
+  async list(): Promise<readonly (BlobId & { readonly usedAt: number })[]> {
+    const blobs = []
+    for (const name of (await readdir(this.#directory)).sort()) {
+      const digest = `sha256:${name}`
+      if (!isDigest(digest)) continue
+      const status = await stat(this.path(digest)).catch(absentIfMissing)
+      if (status !== undefined) blobs.push({ digest, size: status.size, usedAt: status.mtimeMs })
+    }
+    return blobs
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.path(digest), { force: true })
+  }
+
+  /** Removes what killed writers left, when nothing was added to it for `olderThanMs`. */
+  async sweep(olderThanMs: number): Promise<void> {
+    await sweepTemporaries(this.#directory, olderThanMs)
+  }
+
+  async *#open(blob: BlobId, range?: Range): AsyncIterable<Uint8Array> {
+    const path = this.path(blob.digest)
+    const status = await stat(path).catch(absentIfMissing)
+    const hint = 'pull or build the image again'
+    if (status === undefined) throw new LinuxkitError('image/missing-blob', `${blob.digest} is not in the image cache`, { hint })
+    if (status.size !== blob.size) {
+      throw new LinuxkitError('image/corrupt-blob', `${path} has ${status.size} bytes instead of ${blob.size}`, { hint })
+    }
+    const content = fileContent(path, 0, blob.size)
+    const meter = new DigestMeter()
+    yield* range === undefined ? meter.through(content.open()) : content.open(range)
+    if (range === undefined && meter.digest() !== blob.digest) {
+      await this.remove(blob.digest)
+      throw new LinuxkitError('image/corrupt-blob', `${path} was damaged and has been removed from the image cache`, { hint })
+    }
+  }
+}
+
+/** Stops at the first byte too many, so that an endless source cannot fill the disk. */
+async function* measured(source: AsyncIterable<Uint8Array>, meter: DigestMeter, expected: BlobId | undefined): AsyncIterable<Uint8Array> {
+  for await (const chunk of meter.through(source)) {
+    if (expected !== undefined && meter.size > expected.size) throw mismatch(expected, `it has more than ${expected.size} bytes`)
+    yield chunk
+  }
+  if (expected !== undefined && meter.size < expected.size)
+    throw mismatch(expected, `it has ${meter.size} bytes instead of ${expected.size}`)
+}
+
+function mismatch(expected: BlobId, reason: string): LinuxkitError {
+  return new LinuxkitError('image/digest-mismatch', `what was received for ${expected.digest} is something else: ${reason}`, {
+    hint: 'try again; if it stays so, the source of the image is damaged',
+  })
+}
+
+function absentIfMissing(error: unknown): undefined {
+  if (!isSystemError(error, 'ENOENT')) throw error
+}

@@ -1,0 +1,163 @@
+import type { Entry } from '../archive/entry.js'
+import { cleanPath } from '../archive/path.js'
+import { readTar } from '../archive/tar-reader.js'
+import { LinuxkitError } from '../base/errors.js'
+import type { CachedImage } from './cached-image.js'
+import { HiddenPaths } from './hidden.js'
+import { through } from './through.js'
+
+/**
+ * The file tree of an image: its layers as one stream of entries, each path once (OCI image-spec, layer.md "Applying Changesets").
+ *
+ * The layers are walked from the top, so that what comes first is what counts, and nothing has to be taken back: only the names of
+ * entries are remembered, never their content. Hence a directory may come after what is in it. Paths are clean and relative, `.` is the root.
+ * An entry's content may be opened once, before the next entry is asked for.
+ *
+ * A hard link is to the object that its target names in the link's own layer. An upper layer may have hidden that name, or the object may
+ * come from a lower layer; so a link whose target has not been emitted from its own layer waits until the object is met:
+ * when the object is emitted under its own name the link follows it, otherwise the link's name takes the object over, content and all.
+ *
+ * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `archive/...`, `image/corrupt-blob`
+ */
+export async function* flattenImage(image: CachedImage, signal: AbortSignal): AsyncIterable<Entry> {
+  const hidden = new HiddenPaths()
+  let waiting: WaitingLinks = new Map()
+  for (let number = image.manifest.layers.length - 1; number >= 0; number--) {
+    const layer = new LayerWalk(hidden, waiting, () => readLayer(image, number, signal))
+    yield* layer.entries()
+    waiting = layer.waiting
+    hidden.leaveLayer()
+  }
+  for (const [target, links] of waiting) {
+    const names = links.map(({ path }) => `"${path}"`).join(', ')
+    throw new LinuxkitError('image/dangling-link', `${image.reference.text}: ${names} is a hard link to "${target}", which no layer has`)
+  }
+}
+
+/** Hard links that wait for their object, by the clean path of the object. */
+type WaitingLinks = Map<string, Entry[]>
+
+/** The entries of a layer with their paths clean, the root's being empty. */
+async function* readLayer(image: CachedImage, number: number, signal: AbortSignal): AsyncIterable<Entry> {
+  for await (const entry of through(image.layer(number), readTar)) {
+    signal.throwIfAborted()
+    const path = cleanPath(entry.path)
+    if (path === '' && entry.type !== 'directory') {
+      throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
+    }
+    yield { ...entry, path, link: entry.type === 'hardlink' ? cleanPath(entry.link) : entry.link }
+  }
+}
+
+class LayerWalk {
+  /** Links that the layers below have to serve. */
+  waiting: WaitingLinks = new Map()
+  readonly #hidden: HiddenPaths
+  readonly #open: () => AsyncIterable<Entry>
+  readonly #fromAbove: WaitingLinks
+  /** Objects of this layer that have been emitted, and those that have been passed over since they are hidden. */
+  readonly #emittedHere = new Set<string>()
+  readonly #hiddenHere = new Set<string>()
+  /** Hard links of this layer by their path, with the object at the end of the chain: a link to a link is to the same object. */
+  readonly #targets = new Map<string, string>()
+
+  constructor(hidden: HiddenPaths, fromAbove: WaitingLinks, open: () => AsyncIterable<Entry>) {
+    this.#hidden = hidden
+    this.#fromAbove = new Map(fromAbove)
+    this.#open = open
+  }
+
+  async *entries(): AsyncIterable<Entry> {
+    for await (const entry of this.#open()) {
+      if (this.#hidden.whiteout(entry.path)) continue
+      if (entry.type === 'directory') yield* this.#directory(entry)
+      else if (entry.type === 'hardlink') yield* this.#link(entry)
+      else yield* this.#object(entry)
+    }
+    yield* this.#serveOwn()
+    for (const [target, links] of this.#fromAbove) this.#wait(target, links)
+  }
+
+  *#directory(entry: Entry): Iterable<Entry> {
+    if (this.#hidden.has(entry.path)) return
+    this.#hidden.emit(entry.path)
+    yield entry.path === '' ? { ...entry, path: '.' } : entry
+  }
+
+  *#object(entry: Entry): Iterable<Entry> {
+    const { path } = entry
+    const links = this.#takeFromAbove(path)
+    this.#hidden.replace(path)
+    if (this.#hidden.has(path)) {
+      this.#hiddenHere.add(path)
+      yield* takeOver(entry, links)
+    } else {
+      this.#hidden.emit(path)
+      this.#emittedHere.add(path)
+      yield entry
+      yield* follow(links, path)
+    }
+  }
+
+  *#link(entry: Entry): Iterable<Entry> {
+    const { path } = entry
+    const target = this.#targets.get(entry.link) ?? entry.link
+    const links = this.#takeFromAbove(path)
+    this.#targets.set(path, target)
+    this.#hidden.replace(path)
+    if (!this.#hidden.has(path)) {
+      this.#hidden.emit(path)
+      links.unshift(entry)
+    }
+    if (this.#emittedHere.has(target)) yield* follow(links, target)
+    else this.#wait(target, links)
+  }
+
+  /** Links of this layer to objects that stand after them in it, or that are hidden in it: for these alone the layer is read once more. */
+  async *#serveOwn(): AsyncIterable<Entry> {
+    const wanted: WaitingLinks = new Map()
+    const own = this.waiting
+    this.waiting = new Map()
+    for (const [named, links] of own) {
+      const target = this.#targets.get(named) ?? named
+      if (this.#emittedHere.has(target)) yield* follow(links, target)
+      else add(this.#hiddenHere.has(target) ? wanted : this.waiting, target, links)
+    }
+    if (wanted.size === 0) return
+    for await (const entry of this.#open()) {
+      const links = entry.type === 'hardlink' || entry.type === 'directory' ? undefined : wanted.get(entry.path)
+      if (links === undefined) continue
+      yield* takeOver(entry, links)
+      wanted.delete(entry.path)
+      if (wanted.size === 0) return
+    }
+  }
+
+  #takeFromAbove(path: string): Entry[] {
+    const links = this.#fromAbove.get(path) ?? []
+    this.#fromAbove.delete(path)
+    return links
+  }
+
+  #wait(target: string, links: readonly Entry[]): void {
+    add(this.waiting, target, links)
+  }
+}
+
+function add(waiting: WaitingLinks, target: string, links: readonly Entry[]): void {
+  if (links.length === 0) return
+  const present = waiting.get(target)
+  if (present === undefined) waiting.set(target, [...links])
+  else for (const link of links) present.push(link)
+}
+
+function* follow(links: readonly Entry[], target: string): Iterable<Entry> {
+  for (const link of links) yield { ...link, link: target }
+}
+
+/** The first of the links becomes the object. */
+function* takeOver(object: Entry, [first, ...others]: readonly Entry[]): Iterable<Entry> {
+  if (first === undefined) return
+  yield { ...object, path: first.path }
+  yield* follow(others, first.path)
+}
