@@ -5,7 +5,7 @@ import { addBuildCommand } from './build.js'
 import { addCacheCommand } from './cache.js'
 import type { CliContext } from './context.js'
 import { addPkgCommand } from './pkg.js'
-import { createRenderer } from './progress.js'
+import { createRenderer, type Renderer } from './progress.js'
 import { reportError } from './report.js'
 import { addRunCommand } from './run.js'
 import { addVersionCommand } from './version.js'
@@ -19,13 +19,12 @@ interface GlobalOptions {
 async function main(argv: readonly string[]): Promise<number> {
   const controller = new AbortController()
   const program = new Command()
-  let closeRenderer = (): void => {}
+  let renderer: Renderer | undefined
 
   /** Made when a command is about to run, for only then the flags are known. */
   const context = (): CliContext => {
     const options = program.opts<GlobalOptions>()
-    const renderer = createRenderer(process.stderr, options.quiet === true ? 'quiet' : 'normal')
-    closeRenderer = renderer.close
+    renderer = createRenderer(process.stderr, options.quiet === true ? 'quiet' : 'normal')
     return {
       signal: controller.signal,
       progress: renderer.progress,
@@ -63,13 +62,13 @@ async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv)
     return 0
   } catch (error) {
-    closeRenderer()
+    renderer?.close()
     if (error instanceof CommanderError) return error.exitCode
     const report = reportError(error, process.stderr.isTTY && process.env['NO_COLOR'] === undefined)
     process.stderr.write(`${report.text}\n`)
     return report.exitCode
   } finally {
-    closeRenderer()
+    renderer?.close()
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }

@@ -1,6 +1,6 @@
 import { textContent } from '../base/content.js'
 import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
-import type { CachedImage } from '../image/cache.js'
+import type { CachedImage } from '../image/cached-image.js'
 import { flattenImage } from '../image/flatten.js'
 
 /** What a tree gets as its resolver configuration: a container its own empty file, the root a link to where DHCP clients write. */

@@ -3,7 +3,7 @@ import { LinuxkitError } from '../base/errors.js'
 import { textContent } from '../base/content.js'
 import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
 import { readTar } from '../archive/tar-reader.js'
-import type { CachedImage } from '../image/cache.js'
+import type { CachedImage } from '../image/cached-image.js'
 import { flattenImage } from '../image/flatten.js'
 import { stamped, type Part } from './part.js'
 
@@ -19,11 +19,11 @@ export interface KernelFiles {
 
 /** The kernel, its command line and its modules: `boot/kernel`, `boot/cmdline`, `boot/ucode.cpio` and what the modules' tar holds. */
 export function kernelPart(image: CachedImage, files: KernelFiles): Part {
-  const source = image.reference
+  const source = image.reference.text
   return {
     location: 'kernel',
     source,
-    key: digestOf(JSON.stringify(['kernel', image.manifestDescriptor.digest, files])),
+    key: digestOf(JSON.stringify(['kernel', image.descriptor.digest, files])),
     entries: (signal) => stamped(kernelEntries(image, files, signal), source, 'kernel'),
   }
 }
@@ -55,7 +55,7 @@ async function* kernelEntries(image: CachedImage, files: KernelFiles, signal: Ab
 }
 
 function missing(image: CachedImage, path: string, field: string): LinuxkitError {
-  return new LinuxkitError('build/kernel-file-missing', `the kernel image ${image.reference} has no file "${path}"`, {
+  return new LinuxkitError('build/kernel-file-missing', `the kernel image ${image.reference.text} has no file "${path}"`, {
     hint:
       field === 'kernel.tar'
         ? `set "tar: none" under "kernel" if it has no modules`

@@ -3,7 +3,7 @@ import { digestOf } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { textContent } from '../base/content.js'
 import { entry } from '../archive/entry.js'
-import type { CachedImage } from '../image/cache.js'
+import type { CachedImage } from '../image/cached-image.js'
 import type { Part } from './part.js'
 
 /** An image whose tree lies at `prefix` in the root. */
@@ -21,6 +21,10 @@ export interface SbomOptions {
 
 type Json = Readonly<Record<string, unknown>>
 
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 const SUPPORTED_VERSIONS: ReadonlySet<unknown> = new Set(['SPDX-2.1', 'SPDX-2.2', 'SPDX-2.3'])
 
 /** The lists of an SPDX 2.3 document that a merge concatenates (SPDX specification 2.3, chapters 7 to 12). */
@@ -28,7 +32,7 @@ const LISTS = ['packages', 'files', 'hasExtractedLicensingInfos', 'relationships
 
 /** One SPDX document that holds what the images' own documents say, with the paths that the files have in this root. */
 export function sbomPart(images: readonly PlacedImage[], options: SbomOptions): Part {
-  const key = digestOf(JSON.stringify(['sbom', options, images.map(({ image, prefix }) => [image.manifestDescriptor.digest, prefix])]))
+  const key = digestOf(JSON.stringify(['sbom', options, images.map(({ image, prefix }) => [image.descriptor.digest, prefix])]))
   return {
     location: 'sbom',
     source: options.path,
@@ -43,11 +47,16 @@ export function sbomPart(images: readonly PlacedImage[], options: SbomOptions): 
 async function mergedDocument(images: readonly PlacedImage[], created: string): Promise<Json> {
   const lists = new Map<string, unknown[]>()
   for (const { image, prefix } of images) {
-    for await (const document of image.sboms()) {
+    for (const found of await image.sboms()) {
+      const document = isObject(found) ? found : {}
       if (!SUPPORTED_VERSIONS.has(document['spdxVersion'])) {
-        throw new LinuxkitError('build/sbom-version', `the SBOM of ${image.reference} is of version "${String(document['spdxVersion'])}"`, {
-          hint: 'SPDX 2.1, 2.2 and 2.3 can be merged; build with --no-sbom to go without',
-        })
+        throw new LinuxkitError(
+          'build/sbom-version',
+          `the SBOM of ${image.reference.text} is of version "${String(document['spdxVersion'])}"`,
+          {
+            hint: 'SPDX 2.1, 2.2 and 2.3 can be merged; build with --no-sbom to go without',
+          },
+        )
       }
       const placed = prefix === '' ? document : placedDocument(document, prefix)
       for (const name of LISTS) {
@@ -72,7 +81,7 @@ async function mergedDocument(images: readonly PlacedImage[], created: string): 
 function placedDocument(document: Json, prefix: string): Json {
   const place = (list: unknown, member: string): unknown =>
     Array.isArray(list)
-      ? (list as Json[]).map((one) => ({ ...one, [member]: posix.join(prefix, typeof one[member] === 'string' ? one[member] : '') }))
+      ? list.filter(isObject).map((one) => ({ ...one, [member]: posix.join(prefix, typeof one[member] === 'string' ? one[member] : '') }))
       : list
   return { ...document, files: place(document['files'], 'fileName'), packages: place(document['packages'], 'packageFileName') }
 }

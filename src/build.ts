@@ -1,0 +1,142 @@
+import { stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Arch } from './base/arch.js'
+import { isSystemError, LinuxkitError } from './base/errors.js'
+import type { Progress } from './base/progress.js'
+import { loadConfig, type LoadedConfig } from './config/load.js'
+import { dryRunYaml } from './config/metadata.js'
+import { openCache, type ImageCache } from './image/cache.js'
+import type { CachedImage } from './image/cached-image.js'
+import { parseReference } from './image/reference.js'
+import { findFormat } from './output/formats.js'
+import type { Format } from './output/format.js'
+import { writeFiles } from './output/write.js'
+import { buildPackage } from './pkg/builder.js'
+import { loadPackage, packageReference } from './pkg/package.js'
+import { imageNames, planImage } from './rootfs/plan.js'
+import type { SbomOptions } from './rootfs/sbom.js'
+
+/** Where the outputs go: files that begin with a path, or a stream for a format that makes one file. */
+export type Destination =
+  | { readonly type: 'files'; readonly base: string }
+  | { readonly type: 'stream'; write(chunks: AsyncIterable<Uint8Array>): Promise<void> }
+
+export interface BuildOptions {
+  /** Files, `-` for standard input, URLs; later ones add to earlier ones. */
+  readonly sources: readonly string[]
+  readonly formats: readonly string[]
+  readonly destination: Destination
+  readonly arch: Arch
+  readonly cacheDirectory: string
+  /** Undefined for an image without an SBOM. */
+  readonly sbom: SbomOptions | undefined
+  /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
+  readonly debianMirror?: string | undefined
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+/** Base name of the outputs when none is given: that of the last source without its extension, as LinuxKit has it. */
+export function defaultName(sources: readonly string[]): string {
+  const last = sources.at(-1) ?? '-'
+  if (last === '-') return 'moby'
+  const name = basename(last)
+  const dot = name.lastIndexOf('.')
+  return dot === -1 ? name : name.slice(0, dot)
+}
+
+/**
+ * Builds an image from configurations: loads them, makes the packages that are missing, plans, and writes each format.
+ * @returns paths of the files written
+ * @throws {LinuxkitError} for whatever is wrong with the input, before anything is written
+ */
+export async function build(options: BuildOptions): Promise<readonly string[]> {
+  const { destination, progress, signal } = options
+  const formats = options.formats.map(findFormat)
+  await checkDestination(destination, formats)
+  const loaded = await load(options)
+  const cache = await openCache(options.cacheDirectory)
+  const images = await findImages(loaded, cache, options)
+  const plan = await planImage(loaded.config, { imageOf: images, placeOf: loaded.placeOf, sbom: options.sbom })
+
+  const written: string[] = []
+  for (const format of formats) {
+    await using made = await format.make(plan, { spoolDirectory: join(options.cacheDirectory, 'fragments'), progress, signal })
+    if (destination.type === 'files') {
+      written.push(...(await writeFiles(destination.base, made.joined, signal)))
+    } else {
+      for (const { content } of made.joined) await destination.write(content.open())
+    }
+  }
+  return written
+}
+
+/** The merged configuration as yml, with its packages' tags in place. Nothing is built. */
+export async function dryRun(options: Pick<BuildOptions, 'sources' | 'signal'>): Promise<string> {
+  return dryRunYaml((await load(options)).config)
+}
+
+function load({ sources, signal }: Pick<BuildOptions, 'sources' | 'signal'>): Promise<LoadedConfig> {
+  return loadConfig(sources, {
+    signal,
+    resolvePackage: async (directory) => packageReference(await loadPackage(directory)).text,
+  })
+}
+
+async function checkDestination(destination: Destination, formats: readonly Format[]): Promise<void> {
+  if (destination.type === 'stream') {
+    const single = formats.length === 1 && formats[0]?.streams === true
+    if (!single) {
+      throw new LinuxkitError('build/not-a-stream', 'only one format that makes a single file can be streamed', {
+        hint: 'use --format tar, or --name and --dir instead of --o',
+      })
+    }
+    return
+  }
+  const directory = join(destination.base, '..')
+  const status = await stat(directory).catch((error: unknown) => {
+    if (isSystemError(error, 'ENOENT')) return undefined
+    throw error
+  })
+  if (status?.isDirectory() !== true) {
+    throw new LinuxkitError('build/no-directory', `the directory "${directory}" for the outputs does not exist`, {
+      hint: `mkdir -p ${directory}`,
+    })
+  }
+}
+
+/** Looks every image up, makes those that are packages of the user's own and missing, and complains of the others with their places. */
+async function findImages(loaded: LoadedConfig, cache: ImageCache, options: BuildOptions): Promise<(location: string) => CachedImage> {
+  const platform = { os: 'linux', architecture: options.arch } as const
+  const byReference = new Map<string, CachedImage>()
+  const byLocation = new Map<string, CachedImage>()
+  for (const [location, name] of imageNames(loaded.config)) {
+    const reference = parseReference(name)
+    let image = byReference.get(reference.text) ?? (await cache.find(reference, platform))
+    const directory = loaded.packages.get(reference.text)
+    if (image === undefined && directory !== undefined) {
+      await buildPackage(directory, {
+        platforms: [`linux/${options.arch}`],
+        cache,
+        cacheDirectory: options.cacheDirectory,
+        mirror: options.debianMirror,
+        progress: options.progress,
+        signal: options.signal,
+      })
+      image = await cache.find(reference, platform)
+    }
+    if (image === undefined) {
+      throw new LinuxkitError('image/not-found', `${location}: the image ${reference.text} for linux/${options.arch} is not in the cache`, {
+        where: loaded.placeOf(location),
+        hint: 'this version does not pull from registries; make the image with "linuxkit pkg build" and name it by "@pkg:DIRECTORY"',
+      })
+    }
+    byReference.set(reference.text, image)
+    byLocation.set(location, image)
+  }
+  return (location) => {
+    const image = byLocation.get(location)
+    if (image === undefined) throw new Error(`no image was looked up for ${location}`)
+    return image
+  }
+}

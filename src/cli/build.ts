@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { CliContext } from './context.js'
+
+interface BuildFlags {
+  readonly name?: string
+  readonly dir: string
+  readonly o?: string
+  readonly format: readonly string[]
+  readonly arch?: string
+  readonly dryRun?: true
+  readonly sbom: boolean
+  readonly sbomOutput: string
+  readonly sbomCurrentTime?: true
+  readonly debianMirror?: string
+}
+
+/** A list given by commas, by repeating the flag, or both. */
+function appendList(value: string, list: readonly string[]): readonly string[] {
+  return [...list, ...value.split(',')]
+}
+
+/** `linuxkit build`. */
+export function addBuildCommand(program: Command, context: () => CliContext): void {
+  program
+    .command('build')
+    .description('build an image from yml files')
+    .argument('<yml...>', 'files, URLs, or - for standard input; later ones add to earlier ones')
+    .option('--name <name>', 'base name of the outputs (default: that of the last file)')
+    .option('--dir <directory>', 'where the outputs go', '')
+    .option('--o <file>', 'write a single file, - for standard output (formats that make one file only)')
+    .option('-f, --format <formats>', 'what to make: kernel+initrd (default) or tar; several with commas', appendList, [])
+    .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
+    .option('--dry-run', 'print the merged configuration and stop')
+    .option('--no-sbom', 'leave out the list of what the image is made of')
+    .option('--sbom-output <path>', 'path of that list in the image', 'sbom.spdx.json')
+    .option('--sbom-current-time', 'date the list now instead of with the fixed time of builds')
+    .option('--debian-mirror <url>', 'where missing packages get their Debian packages (default: where this machine does)')
+    .action((sources: readonly string[], flags: BuildFlags) => run(sources, flags, context()))
+}
+
+async function run(sources: readonly string[], flags: BuildFlags, context: CliContext): Promise<void> {
+  const { build, defaultName, dryRun } = await import('../build.js')
+  const { hostArch, parseArch } = await import('../base/arch.js')
+  const { LinuxkitError } = await import('../base/errors.js')
+  const { FIXED_TIME } = await import('../archive/entry.js')
+
+  if (flags.dryRun === true) {
+    context.print(await dryRun({ sources, signal: context.signal }))
+    return
+  }
+  if (flags.o !== undefined && (flags.name !== undefined || flags.dir !== '')) {
+    throw new LinuxkitError('cli/flags', `--o cannot stand beside ${flags.name === undefined ? '--dir' : '--name'}`, {
+      hint: '--o names the file itself; --name and --dir name what the names of several files begin with',
+    })
+  }
+  if (flags.sbom && flags.sbomOutput === '') {
+    throw new LinuxkitError('cli/flags', '--sbom-output needs a path', { hint: 'use --no-sbom to leave the list out' })
+  }
+  const formats = flags.format.length > 0 ? flags.format : [flags.o === undefined ? 'kernel+initrd' : 'tar']
+  const written = await build({
+    sources,
+    formats,
+    destination: await destinationOf(flags, defaultName(sources)),
+    arch: flags.arch === undefined ? hostArch() : parseArch(flags.arch),
+    cacheDirectory: context.cacheDirectory,
+    sbom: flags.sbom
+      ? { path: flags.sbomOutput, created: rfc3339(flags.sbomCurrentTime === true ? Date.now() : FIXED_TIME.seconds * 1000) }
+      : undefined,
+    debianMirror: flags.debianMirror,
+    progress: context.progress,
+    signal: context.signal,
+  })
+  for (const path of written) context.progress({ type: 'info', message: `wrote ${path}` })
+}
+
+/** Without fractions of a second, which SPDX does not allow (SPDX 2.3, 6.9). */
+function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+async function destinationOf(flags: BuildFlags, defaultName: string): Promise<import('../build.js').Destination> {
+  const { o } = flags
+  if (o === undefined) return { type: 'files', base: join(flags.dir, flags.name ?? defaultName) }
+  if (o !== '-') {
+    const { writeAtomic } = await import('../base/files.js')
+    return { type: 'stream', write: (chunks) => writeAtomic(o, chunks) }
+  }
+  const { pipeline } = await import('node:stream/promises')
+  return { type: 'stream', write: (chunks) => pipeline(chunks, process.stdout, { end: false }) }
+}

@@ -1,0 +1,26 @@
+import { openAtomic, type AtomicFile } from '../base/files.js'
+import type { OutputFile } from './format.js'
+
+const OUTPUT_MODE = 0o644
+
+/**
+ * Writes the files of a format under `base` and their suffixes, and returns their paths. All of them are complete before the first gets its
+ * name, so a full disk leaves the outputs of an earlier build as they were.
+ */
+export async function writeFiles(base: string, files: readonly OutputFile[], signal: AbortSignal): Promise<readonly string[]> {
+  const opened: AtomicFile[] = []
+  try {
+    for (const { suffix, content } of files) {
+      const file = await openAtomic(base + suffix, OUTPUT_MODE)
+      opened.push(file)
+      for await (const chunk of content.open()) {
+        signal.throwIfAborted()
+        await file.write(chunk)
+      }
+    }
+    for (const file of opened) await file.commit()
+  } finally {
+    for (const file of opened) await file[Symbol.asyncDispose]()
+  }
+  return files.map(({ suffix }) => base + suffix)
+}

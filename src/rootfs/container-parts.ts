@@ -1,0 +1,88 @@
+import { posix } from 'node:path'
+import { textContent } from '../base/content.js'
+import type { DocumentPath } from '../base/document.js'
+import { digestOf } from '../base/digest.js'
+import { LinuxkitError, type Place } from '../base/errors.js'
+import { entry, type Entry } from '../archive/entry.js'
+import { effectiveContainer } from '../config/effective.js'
+import type { Ids } from '../config/ids.js'
+import type { Container, ContainerSection } from '../config/schema.js'
+import type { Volumes } from '../config/volumes.js'
+import type { CachedImage } from '../image/cached-image.js'
+import { CONFIG_LABEL, parseLabel } from '../image/container-config-label.js'
+import { directories, imageTree } from './image-tree.js'
+import { containerBundle } from './oci-spec.js'
+import { stamped, type Part } from './part.js'
+import type { PlacedImage } from './sbom.js'
+
+export interface ContainersContext {
+  readonly ids: Ids
+  readonly volumes: Volumes
+  imageOf(location: string): CachedImage
+  placeOf(location: string | DocumentPath): Place | undefined
+}
+
+/** Where each image has been laid out, by reference: an image that several containers use is in the tree once. */
+export type LaidOut = Map<string, string>
+
+export interface ContainerParts {
+  readonly parts: readonly Part[]
+  /** Images whose trees these parts hold. */
+  readonly placed: readonly PlacedImage[]
+}
+
+/** A part for each container of a section: its image, unless an earlier container has brought it, and its bundle for the runtime. */
+export function containerParts(
+  section: ContainerSection,
+  containers: readonly Container[],
+  laidOut: LaidOut,
+  context: ContainersContext,
+): ContainerParts {
+  const placed: PlacedImage[] = []
+  const parts = containers.map((container, index): Part => {
+    const location = `${section}[${index}]`
+    const image = context.imageOf(location)
+    const bundle = bundlePath(section, container.name, index, context.placeOf(`${location}.name`))
+    const defaults = image.config.config ?? {}
+    const label = parseLabel(defaults.Labels?.[CONFIG_LABEL] ?? '', image.reference.text)
+    const placeOf = (field: DocumentPath): Place | undefined => context.placeOf([section, index, ...field])
+    const effective = effectiveContainer(container, label, defaults, { volumes: context.volumes, placeOf })
+    const readonly = effective.readonly === true
+    const earlier = laidOut.get(image.reference.text)
+    const lower = earlier ?? `${bundle}/${readonly ? 'rootfs' : 'lower'}`
+    if (earlier === undefined) {
+      laidOut.set(image.reference.text, lower)
+      placed.push({ image, prefix: lower })
+    }
+    const { configJson, runtimeJson } = containerBundle({
+      container: effective,
+      path: `/${bundle}`,
+      lower: `/${lower}`,
+      ids: context.ids,
+      placeOf,
+    })
+    async function* entries(signal: AbortSignal): AsyncIterable<Entry> {
+      if (earlier === undefined) yield* imageTree(image, `${lower}/`, 'text', signal)
+      else yield* directories(bundle)
+      yield entry({ path: `${bundle}/config.json`, type: 'file', content: textContent(configJson) })
+      if (!readonly) yield entry({ path: `${bundle}/tmp`, type: 'directory' })
+      if (!readonly || earlier !== undefined) yield entry({ path: `${bundle}/rootfs`, type: 'directory' })
+      yield entry({ path: `${bundle}/runtime.json`, type: 'file', content: textContent(runtimeJson) })
+    }
+    return {
+      location,
+      source: image.reference.text,
+      key: digestOf(JSON.stringify(['container', location, bundle, lower, image.descriptor.digest, configJson, runtimeJson])),
+      entries: (signal) => stamped(entries(signal), image.reference.text, location),
+    }
+  })
+  return { parts, placed }
+}
+
+/** Entries that run one after another carry their number, so that a name may stand for several; services are known by name. */
+function bundlePath(section: ContainerSection, name: string, index: number, where: Place | undefined): string {
+  const root = `containers/${section}`
+  const path = posix.join(root, section === 'services' ? name : `${String(index).padStart(3, '0')}-${name}`)
+  if (path.startsWith(`${root}/`)) return path
+  throw new LinuxkitError('config/container-name', `"${name}" cannot name a container: its directory would lie outside ${root}`, { where })
+}

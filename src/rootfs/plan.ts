@@ -1,0 +1,76 @@
+import type { DocumentPath } from '../base/document.js'
+import type { Place } from '../base/errors.js'
+import { allocateIds } from '../config/ids.js'
+import { CONTAINER_SECTIONS, kernelFiles, type Config } from '../config/schema.js'
+import { volumesByName } from '../config/volumes.js'
+import type { CachedImage } from '../image/cached-image.js'
+import { containerParts, type LaidOut } from './container-parts.js'
+import { filesParts } from './files-part.js'
+import { initPart } from './init-part.js'
+import { kernelPart } from './kernel-part.js'
+import type { Part } from './part.js'
+import { sbomPart, type PlacedImage, type SbomOptions } from './sbom.js'
+import { volumePart, volumeDirectory } from './volume-part.js'
+
+/** What is to be built, in the order in which it is unpacked: later parts lie over earlier ones. */
+export interface Plan {
+  readonly parts: readonly Part[]
+}
+
+export interface PlanContext {
+  /** The image that a line names, which has to be in the cache: `kernel`, `init[0]`, `volumes[1]`, `services[2]`. */
+  imageOf(location: string): CachedImage
+  placeOf(location: string | DocumentPath): Place | undefined
+  /** Undefined for an image without an SBOM. */
+  readonly sbom: SbomOptions | undefined
+}
+
+/** Every line of a configuration that names an image, with that name. */
+export function imageNames(config: Config): ReadonlyMap<string, string> {
+  const names = new Map<string, string>()
+  const add = (location: string, name: string | undefined): void => {
+    if (name !== undefined && name !== '') names.set(location, name)
+  }
+  add('kernel', config.kernel.image)
+  for (const [index, name] of config.init.entries()) add(`init[${index}]`, name)
+  for (const [index, { image }] of config.volumes.entries()) add(`volumes[${index}]`, image)
+  for (const section of CONTAINER_SECTIONS) {
+    for (const [index, { image }] of config[section].entries()) add(`${section}[${index}]`, image)
+  }
+  return names
+}
+
+/**
+ * Plans an image from manifests and configurations; no layer is read.
+ * @throws {LinuxkitError} for whatever in the configuration cannot be built, with the place in the yml
+ */
+export async function planImage(config: Config, context: PlanContext): Promise<Plan> {
+  const { imageOf, placeOf } = context
+  const parts: Part[] = []
+  const placed: PlacedImage[] = []
+  const atRoot = (image: CachedImage): CachedImage => {
+    placed.push({ image, prefix: '' })
+    return image
+  }
+
+  if (config.kernel.image !== undefined && config.kernel.image !== '') {
+    parts.push(kernelPart(atRoot(imageOf('kernel')), kernelFiles(config.kernel)))
+  }
+  for (const index of config.init.keys()) parts.push(initPart(index, atRoot(imageOf(`init[${index}]`))))
+  for (const [index, { name, image: imageName }] of config.volumes.entries()) {
+    const image = imageName === undefined || imageName === '' ? undefined : imageOf(`volumes[${index}]`)
+    if (image !== undefined) placed.push({ image, prefix: `${volumeDirectory(name)}/lower` })
+    parts.push(volumePart(index, name, image))
+  }
+  const ids = allocateIds(config)
+  const volumes = volumesByName(config.volumes)
+  const laidOut: LaidOut = new Map()
+  for (const section of CONTAINER_SECTIONS) {
+    const containers = containerParts(section, config[section], laidOut, { ids, volumes, imageOf, placeOf })
+    parts.push(...containers.parts)
+    placed.push(...containers.placed)
+  }
+  parts.push(...(await filesParts({ config, ids, placeOf })))
+  if (context.sbom !== undefined) parts.push(sbomPart(placed, context.sbom))
+  return { parts }
+}
