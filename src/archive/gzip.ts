@@ -1,0 +1,120 @@
+import { promisify } from 'node:util'
+import { constants, crc32, deflateRaw } from 'node:zlib'
+import { combineCrc32 } from './crc32.js'
+
+/** What is known of a fragment once it has been read to its end. */
+export interface DeflateResult {
+  /** CRC-32 of the bytes before compression. */
+  readonly crc32: number
+  /** Bytes before compression. */
+  readonly size: number
+  readonly compressedSize: number
+}
+
+/** A run of deflate blocks that ends on a byte boundary and refers to nothing before it: such runs can be joined in any order. */
+export interface DeflateFragment {
+  /** Can be read once. */
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** To be called after {@link chunks} have been read to their end. */
+  result(): DeflateResult
+}
+
+/** Header of a gzip member (RFC 1952, section 2.3): deflate, no name, no time, unknown operating system. */
+export const GZIP_HEADER: Uint8Array = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255)
+
+/** A last deflate block with nothing in it (RFC 1951, section 3.2.6: fixed codes, end of block). */
+const LAST_BLOCK = [0x03, 0x00]
+
+/** Bytes that are compressed as one piece of work, and how far back a piece may refer (RFC 1951, section 2). */
+const BLOCK_SIZE = 1 << 20
+const WINDOW_SIZE = 1 << 15
+
+/** As many as libuv has threads (UV_THREADPOOL_SIZE). The output does not depend on it. */
+const IN_FLIGHT = 4
+
+const deflateBlock = promisify<Uint8Array, Parameters<typeof deflateRaw>[1], Buffer>(deflateRaw)
+
+/**
+ * Compresses a stream in pieces on the threads of libuv, a few at a time and in order.
+ * @param level 0 (none) to 9 (best)
+ */
+export function deflateFragment(source: AsyncIterable<Uint8Array>, level: number): DeflateFragment {
+  let crc = 0
+  let size = 0
+  let compressedSize = 0
+  let finished = false
+
+  async function* compress(): AsyncIterable<Uint8Array> {
+    const inFlight: Promise<Buffer>[] = []
+    let dictionary: Uint8Array | undefined
+    for await (const block of blocks(source)) {
+      crc = crc32(block, crc)
+      size += block.length
+      // A flush ends the piece on a byte boundary. The first piece has no dictionary, hence the fragment stands on its own.
+      const compressed = deflateBlock(block, { level, finishFlush: constants.Z_SYNC_FLUSH, ...(dictionary && { dictionary }) })
+      // Awaited below; until then a failure must not count as unhandled.
+      compressed.catch(() => {})
+      inFlight.push(compressed)
+      dictionary = block.subarray(-WINDOW_SIZE)
+      if (inFlight.length === IN_FLIGHT) yield* next(inFlight)
+    }
+    while (inFlight.length > 0) yield* next(inFlight)
+    finished = true
+  }
+
+  async function* next(inFlight: Promise<Buffer>[]): AsyncIterable<Uint8Array> {
+    const chunk = await inFlight.shift()
+    if (chunk === undefined) return
+    compressedSize += chunk.length
+    yield chunk
+  }
+
+  return {
+    chunks: compress(),
+    result() {
+      if (!finished) throw new Error('the fragment has not been read to its end')
+      return { crc32: crc, size, compressedSize }
+    },
+  }
+}
+
+/** What comes after the fragments of a gzip member: the last deflate block, the CRC-32 and the size (RFC 1952, section 2.3.1). */
+export function gzipTrailer(parts: readonly Pick<DeflateResult, 'crc32' | 'size'>[]): Uint8Array {
+  const trailer = Buffer.from([...LAST_BLOCK, 0, 0, 0, 0, 0, 0, 0, 0])
+  trailer.writeUInt32LE(
+    parts.reduce((crc, part) => combineCrc32(crc, part.crc32, part.size), 0),
+    2,
+  )
+  trailer.writeUInt32LE(parts.reduce((size, part) => size + part.size, 0) % 2 ** 32, 6)
+  return trailer
+}
+
+/**
+ * Compresses a stream into one gzip member.
+ * @param level 0 (none) to 9 (best)
+ */
+export async function* gzip(source: AsyncIterable<Uint8Array>, level: number): AsyncIterable<Uint8Array> {
+  const fragment = deflateFragment(source, level)
+  yield GZIP_HEADER
+  yield* fragment.chunks
+  yield gzipTrailer([fragment.result()])
+}
+
+/** The stream anew in pieces of {@link BLOCK_SIZE}, the last one shorter, so that the output does not depend on how the source was cut. */
+async function* blocks(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let block = Buffer.allocUnsafe(BLOCK_SIZE)
+  let filled = 0
+  for await (const chunk of source) {
+    for (let start = 0; start < chunk.length;) {
+      const piece = chunk.subarray(start, start + BLOCK_SIZE - filled)
+      block.set(piece, filled)
+      filled += piece.length
+      start += piece.length
+      if (filled < BLOCK_SIZE) continue
+      yield block
+      block = Buffer.allocUnsafe(BLOCK_SIZE)
+      filled = 0
+    }
+  }
+  if (filled > 0) yield block.subarray(0, filled)
+}
