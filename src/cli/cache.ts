@@ -1,7 +1,14 @@
-import type { Command } from 'commander'
+import { open } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { Option, type Command } from 'commander'
+import { hostArch } from '../base/arch.js'
+import { writeAtomic } from '../base/files.js'
+import type { ExportFormat, ExportOptions } from '../image/export.js'
 import type { CliContext } from './context.js'
 import { bytes } from './progress.js'
 import { formatTable } from './table.js'
+
+const EXPORT_FORMATS: readonly ExportFormat[] = ['oci', 'docker', 'filesystem']
 
 /** `linuxkit cache`: what is done with the images on disk. */
 export function addCacheCommand(program: Command, context: () => CliContext): void {
@@ -17,6 +24,39 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
       const images = await listImages(await openCache(cli.cacheDirectory))
       const rows = images.map(({ name, platforms, digest, size }) => [name, platforms.join(','), digest.slice(7, 19), bytes(size)])
       for (const line of formatTable(['NAME', 'PLATFORMS', 'DIGEST', 'SIZE'], rows)) cli.print(line)
+    })
+
+  command
+    .command('import')
+    .description('store the images of an OCI archive')
+    .argument('<file>', 'the archive, compressed or not; "-" for standard input')
+    .option('--name <name>', 'name for the only image of the archive')
+    .action(async (file: string, options: { readonly name?: string }) => {
+      const { cacheDirectory, progress, signal } = context()
+      const { openCache } = await import('../image/cache.js')
+      const { importImages } = await import('../image/import.js')
+      const cache = await openCache(cacheDirectory)
+      const archive = file === '-' ? process.stdin : (await open(file)).createReadStream()
+      for (const name of await importImages(cache, archive, options.name, signal)) {
+        progress({ type: 'info', message: `Imported ${name}` })
+      }
+    })
+
+  command
+    .command('export')
+    .description('write an image as a tar archive')
+    .argument('<name>', 'the image')
+    .requiredOption('--outfile <file>', 'the archive to write; "-" for standard output')
+    .addOption(new Option('--format <format>', 'what to write').choices(EXPORT_FORMATS).default('oci'))
+    .option('--platform <os/arch>', 'which image of a multi-platform one', `linux/${hostArch()}`)
+    .option('--name <name>', 'what to call the image in the archive')
+    .action(async (image: string, options: ExportOptions & { readonly outfile: string }) => {
+      const { cacheDirectory, signal } = context()
+      const { openCache } = await import('../image/cache.js')
+      const { exportImage } = await import('../image/export.js')
+      const archive = exportImage(await openCache(cacheDirectory), image, options, signal)
+      if (options.outfile === '-') await pipeline(archive, process.stdout, { end: false })
+      else await writeAtomic(options.outfile, archive)
     })
 
   command

@@ -16,6 +16,9 @@ export const MEDIA_TYPE = {
 /** OCI image-spec, annotations.md: holds the image name in index.json. */
 export const REF_NAME = 'org.opencontainers.image.ref.name'
 
+/** containerd's name for the same, with registry and tag (containerd, images/annotations.go). */
+export const CONTAINERD_NAME = 'io.containerd.image.name'
+
 /** What identifies bytes: enough to fetch and to verify them. */
 export interface BlobId {
   readonly digest: Digest
