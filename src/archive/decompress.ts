@@ -34,8 +34,7 @@ export function unxz(source: Bytes): Bytes {
  */
 export function unzstd(source: Bytes): Bytes {
   if (createZstdDecompress !== undefined) {
-    const decoder = createZstdDecompress({ chunkSize: CHUNK_SIZE })
-    return decode('zstd', source, (input) => throughTransform(input, decoder))
+    return decode('zstd', source, (input) => throughTransform(input, createZstdDecompress({ chunkSize: CHUNK_SIZE })))
   }
   return decode('zstd', source, async function* (input) {
     const { decodeZstd } = await import('./zstd.js')
@@ -49,13 +48,7 @@ export function unzstd(source: Bytes): Bytes {
  */
 export async function* decompress(source: Bytes): Bytes {
   const reader = new ByteReader(source)
-  let magic: string
-  try {
-    magic = (await reader.peek(6)).toString('hex')
-  } catch (error) {
-    await reader.close()
-    throw error
-  }
+  const magic = (await reader.peek(6)).toString('hex')
   if (magic.startsWith('1f8b')) yield* gunzip(reader.rest())
   else if (magic === 'fd377a585a00') yield* unxz(reader.rest())
   // A skippable frame (RFC 8878, 3.1.2) may come first: 0x184D2A50 to 0x184D2A5F, little-endian.

@@ -1,7 +1,6 @@
 import type { Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
-import type { ByteReader } from './byte-reader.js'
-import { truncated } from './byte-reader.js'
+import { ByteReader, truncated } from './byte-reader.js'
 import { parsePaxNumber, type PaxRecord } from './pax.js'
 import { BLOCK_SIZE, parseNumber } from './tar-header.js'
 
@@ -120,19 +119,16 @@ export function expandSparse(stored: Content, map: SparseMap): Content {
 }
 
 async function* expand(stored: Content, map: SparseMap): AsyncIterable<Uint8Array> {
+  const reader = new ByteReader(stored.open())
   let position = 0
-  let segments = map.segments.filter((segment) => segment.length > 0)
-  for await (let chunk of stored.open()) {
-    while (chunk.length > 0) {
-      const [segment] = segments
-      if (segment === undefined) throw damaged()
-      yield* zeros(segment.offset - position)
-      const piece = chunk.subarray(0, segment.length)
+  for (const { offset, length } of map.segments) {
+    yield* zeros(offset - position)
+    position = offset
+    while (position < offset + length) {
+      const piece = await reader.some(offset + length - position)
+      if (piece === undefined) throw truncated()
+      position += piece.length
       yield piece
-      position = segment.offset + piece.length
-      chunk = chunk.subarray(piece.length)
-      const left = { offset: position, length: segment.length - piece.length }
-      segments = left.length > 0 ? [left, ...segments.slice(1)] : segments.slice(1)
     }
   }
   yield* zeros(map.size - position)

@@ -90,8 +90,9 @@ async function nextHeader(reader: ByteReader): Promise<TarHeader | undefined> {
 
 /** The data of an extended header. */
 async function readMeta(reader: ByteReader, header: TarHeader): Promise<Buffer> {
-  if (header.size > META_LIMIT)
-    throw new LinuxkitError('archive/too-large', `an extended header of the archive is ${header.size} bytes long`)
+  if (header.size > META_LIMIT) {
+    throw new LinuxkitError('archive/too-large', `an extended header of the archive is ${header.size} bytes long, the limit is 1 MiB`)
+  }
   const data = await reader.read(header.size)
   if (data.length < header.size) throw truncated()
   await reader.skip(padding(header.size))
@@ -125,7 +126,10 @@ async function readEntry(
     mtime: mtime === undefined ? { seconds: header.mtime, nanoseconds: 0 } : parsePaxTime(mtime),
     link: type === 'symlink' || type === 'hardlink' ? (record('linkpath') ?? link) : '',
     device: type === 'character' || type === 'block' ? header.device : { major: 0, minor: 0 },
-    xattrs: new Map(records.filter(({ key }) => isXattr(key)).map(({ key, value }) => [key.slice(XATTR_PREFIX.length), value])),
+    // Copies, so that an entry that is kept does not keep a chunk of the archive.
+    xattrs: new Map(
+      records.filter(({ key }) => isXattr(key)).map(({ key, value }) => [key.slice(XATTR_PREFIX.length), Buffer.from(value)]),
+    ),
     pax: new Map(records.filter(({ key }) => !isHeld(key)).map(({ key, value }) => [key, value.toString('utf8')])),
     content,
   }

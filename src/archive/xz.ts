@@ -1,4 +1,4 @@
-import { XzReadableStream } from 'xz-decompress'
+import xz from 'xz-decompress'
 import { LinuxkitError } from '../base/errors.js'
 import { ByteReader } from './byte-reader.js'
 
@@ -32,7 +32,7 @@ const XZ_OPTIONS_ERROR = 6
  * @throws {LinuxkitError} `archive/unsupported`, and plain errors for what is not xz
  */
 export async function* decodeXz(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const library = XzReadableStream as unknown as XzLibrary
+  const library = xz.XzReadableStream as unknown as XzLibrary
   // An instance of its own, because the memory of one never shrinks again.
   await library._getModuleInstance()
   const decoder = library._moduleInstance.exports
