@@ -38,20 +38,20 @@ export function keysOf(schema: z.core.$ZodType | undefined): readonly string[] {
 }
 
 const NAMES: Readonly<Record<string, readonly [one: string, several: string]>> = {
-  string: ['text', 'strings'],
+  string: ['a string', 'strings'],
   number: ['a number', 'numbers'],
-  int: ['a whole number', 'whole numbers'],
-  bigint: ['a whole number', 'whole numbers'],
-  boolean: ['true or false', 'truth values'],
-  object: ['a mapping', 'mappings'],
-  record: ['a mapping', 'mappings'],
+  int: ['an integer', 'integers'],
+  bigint: ['an integer', 'integers'],
+  boolean: ['a boolean (true or false)', 'booleans'],
+  object: ['an object (key: value)', 'objects'],
+  record: ['an object (key: value)', 'objects'],
 }
 
-/** What a schema accepts, in words: `a list of strings`, `text or a whole number`. */
+/** What a schema accepts, in words: `an array of strings`, `a string or an integer`. */
 export function describeSchema(schema: z.core.$ZodType | undefined, several = false): string {
   if (schema === undefined) return 'something else'
   const inner = definition(unwrap(schema))
-  if (inner.type === 'array') return `${several ? 'lists' : 'a list'} of ${describeSchema(inner.element, true)}`
+  if (inner.type === 'array') return `${several ? 'arrays' : 'an array'} of ${describeSchema(inner.element, true)}`
   if (inner.type === 'union') return [...new Set(inner.options.map((option) => describeSchema(option, several)))].join(' or ')
   if (inner.type === 'enum')
     return Object.values(inner.entries)
@@ -62,12 +62,12 @@ export function describeSchema(schema: z.core.$ZodType | undefined, several = fa
   return NAMES[name]?.[several ? 1 : 0] ?? name
 }
 
-/** A value in words: `the number 5`, `a list`, `nothing`. */
+/** A value in words: `the number 5`, `an array`, `nothing`. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return 'a mapping'
-  if (typeof value === 'string') return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value)}`
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value)}`
   if (typeof value === 'number' || typeof value === 'bigint') return `the number ${value}`
   return JSON.stringify(value)
 }

@@ -31,7 +31,7 @@ function issueErrors(document: Document, schema: z.ZodType, issue: z.core.$ZodIs
   const value = valueAt(document.value, path)
   const key = path.at(-1)
   if (value === undefined && typeof key === 'string') return [missingKey(document, path.slice(0, -1), key)]
-  const prefix = path.length === 0 ? '' : `${formatPath(path)}: `
+  const prefix = `${path.length === 0 ? 'the configuration' : formatPath(path)}: `
   const where = document.place(path, 'value')
   if (issue.code === 'invalid_type' || issue.code === 'invalid_union' || issue.code === 'invalid_value') {
     const message = `${prefix}expected ${describeSchema(expected)}, found ${describeValue(value)}`
@@ -40,17 +40,23 @@ function issueErrors(document: Document, schema: z.ZodType, issue: z.core.$ZodIs
   return [new LinuxkitError('config/invalid', `${prefix}${issue.message}`, { where })]
 }
 
+/** More keys than this are no help in a message. */
+const MAX_LISTED_KEYS = 12
+
 function unknownKey(document: Document, path: DocumentPath, key: string, known: readonly string[]): LinuxkitError {
   const similar = nearest(key, known)
+  const listed = known.length > MAX_LISTED_KEYS ? undefined : `the keys here are ${known.join(', ')}`
   return new LinuxkitError('config/unknown-key', `${formatPath(path)}: unknown key "${key}"`, {
     where: document.place(path, 'key'),
-    hint: similar === undefined ? `the keys here are ${known.join(', ')}` : `did you mean "${similar}"?`,
+    hint: similar === undefined ? listed : `did you mean "${similar}"?`,
   })
 }
 
 function missingKey(document: Document, parent: DocumentPath, key: string): LinuxkitError {
   const prefix = parent.length === 0 ? '' : `${formatPath(parent)}: `
-  return new LinuxkitError('config/missing-key', `${prefix}the key "${key}" is missing`, { where: document.place(parent, 'value') })
+  return new LinuxkitError('config/missing-key', `${prefix}the required key "${key}" is missing`, {
+    where: document.place(parent, 'value'),
+  })
 }
 
 function valueAt(value: unknown, path: DocumentPath): unknown {
@@ -64,8 +70,8 @@ function typeHint(document: Document, path: DocumentPath, expected: z.ZodType | 
   const wanted = describeSchema(expected)
   if (value === null) return 'give the key a value or remove it'
   const written = document.source(path)
-  if (wanted.startsWith('text') && typeof value !== 'object' && written !== undefined) return `put it in quotes: "${written}"`
-  if (wanted === 'true or false' && typeof value === 'string') return 'write true or false, without quotes'
-  if (wanted.startsWith('a list') && typeof value === 'string') return `write it as a list: ["${value}"]`
+  if (wanted.startsWith('a string') && typeof value !== 'object' && written !== undefined) return `put it in quotes: "${written}"`
+  if (wanted.startsWith('a boolean') && typeof value === 'string') return 'write true or false, without quotes'
+  if (wanted.startsWith('an array of strings') && typeof value === 'string') return `write it as an array: ["${value}"]`
   return undefined
 }

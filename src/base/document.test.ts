@@ -148,21 +148,21 @@ describe('validation', () => {
   test.each([
     ['services: [{name: a, image: b, imgae: c}]', 'services[0].imgae: unknown key "imgae"', 'did you mean "image"?', 32],
     ['service: []', 'service: unknown key "service"', 'did you mean "services"?', 1],
-    ['services: [{name: a, image: b, env: 5}]', 'services[0].env: expected a list of strings, found the number 5', undefined, 37],
+    ['services: [{name: a, image: b, env: 5}]', 'services[0].env: expected an array of strings, found the number 5', undefined, 37],
     [
       'services: [{name: a, image: b, env: A=b}]',
-      'services[0].env: expected a list of strings, found the text "A=b"',
-      'write it as a list: ["A=b"]',
+      'services[0].env: expected an array of strings, found the string "A=b"',
+      'write it as an array: ["A=b"]',
       37,
     ],
-    ['services: [{name: a, image: 0755}]', 'services[0].image: expected text, found the number 493', 'put it in quotes: "0755"', 29],
-    ['services: [{name: a}]', 'services[0]: the key "image" is missing', undefined, 12],
-    ['services: [{name: a, image: b, uid: []}]', 'services[0].uid: expected text or a whole number, found a list', undefined, 37],
-    ['readonly: yes', 'readonly: expected true or false, found the text "yes"', 'write true or false, without quotes', 11],
-    ['format: disk', 'format: expected "oci" or "filesystem", found the text "disk"', undefined, 9],
-    ['sysctl: {a.b: 1}', 'sysctl.a.b: expected text, found the number 1', 'put it in quotes: "1"', 15],
-    ['services:', 'services: expected a list of mappings, found nothing', 'give the key a value or remove it', 1],
-    ['[]', 'expected a mapping, found a list', undefined, 1],
+    ['services: [{name: a, image: 0755}]', 'services[0].image: expected a string, found the number 493', 'put it in quotes: "0755"', 29],
+    ['services: [{name: a}]', 'services[0]: the required key "image" is missing', undefined, 12],
+    ['services: [{name: a, image: b, uid: []}]', 'services[0].uid: expected a string or an integer, found an array', undefined, 37],
+    ['readonly: yes', 'readonly: expected a boolean (true or false), found the string "yes"', 'write true or false, without quotes', 11],
+    ['format: disk', 'format: expected "oci" or "filesystem", found the string "disk"', undefined, 9],
+    ['sysctl: {a.b: 1}', 'sysctl.a.b: expected a string, found the number 1', 'put it in quotes: "1"', 15],
+    ['services:', 'services: expected an array of objects, found nothing', 'give the key a value or remove it', 1],
+    ['[]', 'the configuration: expected an object (key: value), found an array', undefined, 1],
   ])('explains %s', (text, message, hint, column) => {
     expect(problem(text)).toMatchObject({ message, hint, where: { line: 1, column } })
   })

@@ -87,9 +87,12 @@ function plainValue(yaml: YamlDocument.Parsed, file: string): unknown {
   try {
     return yaml.toJS({ maxAliasCount: MAX_ALIASES })
   } catch (cause) {
-    // The library's own limit on aliases, or an alias that contains itself.
-    if (!(cause instanceof ReferenceError || cause instanceof RangeError)) throw cause
-    throw new LinuxkitError('config/aliases', `${file} has aliases that cannot be expanded`, { where: { file }, cause })
+    // The library limits aliases, and finds out only here that a merge key does not name an object.
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new LinuxkitError('config/aliases', `${file} has aliases or merge keys that cannot be expanded: ${reason}`, {
+      where: { file },
+      cause,
+    })
   }
 }
 
@@ -120,9 +123,10 @@ const HINTS: Readonly<Record<string, string>> = {
 function syntaxError(error: YAMLError, place: (offset: number) => Place): LinuxkitError {
   const where = place(error.pos[0])
   if (error.code === 'DUPLICATE_KEY') {
-    return new LinuxkitError('config/duplicate-key', 'the same key stands twice in one mapping', { where, hint: 'remove one of them' })
+    const key = /^[^:\s]+/.exec(where.text?.slice((where.column ?? 1) - 1) ?? '')?.[0]
+    return new LinuxkitError('config/duplicate-key', `the key ${key} stands twice in one object`, { where, hint: 'remove one of them' })
   }
-  return new LinuxkitError('config/syntax', `not valid yml: ${error.message}`, { where, hint: HINTS[error.code] })
+  return new LinuxkitError('config/syntax', `not valid yaml: ${error.message}`, { where, hint: HINTS[error.code] })
 }
 
 /** Keys are text everywhere in our files; a number or a list as a key is a mistake that would otherwise be turned into text silently. */

@@ -19,7 +19,7 @@ export interface LoadedConfig {
    * Where something stands: a location such as `services[0].image` or a path such as `['services', 0, 'capabilities.add']`.
    * For what is not written in a yml, the nearest thing around it.
    */
-  placeOf(location: string | DocumentPath): Place | undefined
+  readonly placeOf: (location: string | DocumentPath) => Place | undefined
   /** Directories of the packages that `@pkg:` texts named, by the normalised name of their image. */
   readonly packages: ReadonlyMap<string, string>
 }

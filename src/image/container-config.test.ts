@@ -41,9 +41,9 @@ test('takes an empty label for no fields', () => {
 
 test.each([
   ['{"name": "x"}', 'name: unknown key "name"'],
-  ['[]', 'expected a mapping, found a list'],
-  ['{"binds": "/a:/b"}', 'binds: expected a list of strings, found the text "/a:/b"'],
-  ['net: [host', expect.stringContaining('not valid yml')],
+  ['[]', 'the configuration: expected an object (key: value), found an array'],
+  ['{"binds": "/a:/b"}', 'binds: expected an array of strings, found the string "/a:/b"'],
+  ['net: [host', expect.stringContaining('not valid yaml')],
 ])('refuses the label %s and names it', (text, message) => {
   let caught: unknown
   try {
