@@ -1,0 +1,177 @@
+import { FIXED_TIME } from '../archive/entry.js'
+import { parseArch, type Arch } from '../base/arch.js'
+import { LinuxkitError } from '../base/errors.js'
+import type { Progress } from '../base/progress.js'
+import { writeSbomAttestation } from '../image/attestation.js'
+import type { ImageCache } from '../image/cache.js'
+import { CONFIG_LABEL, labelJson } from '../image/container-config-label.js'
+import { addToIndex, writeImage } from '../image/image-writer.js'
+import type { Descriptor } from '../image/oci.js'
+import type { Reference } from '../image/reference.js'
+import { isFor, type DebianSection } from './debian-section.js'
+import { openDebianArchive, type DebianArchiveOptions, type DebianPackage } from './debian/index.js'
+import type { FileTree } from './file-tree.js'
+import { kernelImage } from './kernel/kernel-image.js'
+import { loadPackage, packageReference, type Package, type PackageOptions } from './package.js'
+import { composeRoot, unpackPackages } from './root-tree.js'
+import { spdxDocument } from './sbom.js'
+import { Spool } from './spool.js'
+
+/** How the Debian archive is reached; see {@link DebianArchiveOptions}. */
+type ArchiveAccess = Pick<DebianArchiveOptions, 'mirror' | 'keyring' | 'aptDirectory' | 'environment' | 'checkValidUntil'>
+
+export interface BuildOptions extends PackageOptions, ArchiveAccess {
+  readonly platforms: readonly Arch[]
+  /** Where the image goes, and where downloads are kept. */
+  readonly cache: ImageCache
+  /** Builds also what is in the cache already. */
+  readonly force?: boolean | undefined
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+export interface BuiltPackage {
+  readonly reference: Reference
+  /** Of the index that holds the images of all platforms. */
+  readonly descriptor: Descriptor
+}
+
+/** Debian packages of an image with their versions. */
+export const PACKAGES_LABEL = 'org.linuxkit.debian.packages'
+export const KERNEL_RELEASE_LABEL = 'org.linuxkit.kernel.release'
+/** Compressions of an initrd that the kernel of the image can unpack. */
+export const KERNEL_INITRD_LABEL = 'org.linuxkit.kernel.initrd'
+
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/**
+ * Makes a package's images in the cache, as far as they are not there under its tag. The same package, Debian packages and Go compiler give the same image.
+ * @throws {LinuxkitError} `pkg/needs-buildkit`, `pkg/arch`, and what loading, resolving and compiling throw
+ */
+export async function buildPackage(directory: string, options: BuildOptions): Promise<BuiltPackage> {
+  const { cache, progress } = options
+  const one = await loadPackage(directory, options)
+  const reference = packageReference(one)
+  if (options.hashCommit !== undefined && options.hashCommit !== 'HEAD') {
+    throw new LinuxkitError('pkg/hash-commit', 'only the package as it lies in the work tree can be built, not that of another commit')
+  }
+  for (const arch of options.platforms) checkArch(one, arch)
+  const missing: Arch[] = []
+  for (const arch of options.platforms) {
+    if (options.force === true || !(await isInCache(cache, reference, arch))) missing.push(arch)
+    else progress({ type: 'info', message: `${reference.text} for ${arch} is in the cache` })
+  }
+  const manifests: Descriptor[] = []
+  for (const arch of missing) {
+    const id = `pkg/${reference.text}/${arch}`
+    progress({ type: 'start', id, title: `Building ${one.tag} for ${arch}` })
+    try {
+      manifests.push(...(await buildPlatform(one, reference, arch, options)))
+    } finally {
+      progress({ type: 'finish', id })
+    }
+  }
+  const descriptor = manifests.length === 0 ? await cache.resolve(reference) : await addToIndex(cache, reference.text, manifests)
+  if (descriptor === undefined)
+    throw new LinuxkitError('pkg/nothing-built', `${reference.text} is not in the cache, and no architecture was asked for`)
+  return { reference, descriptor }
+}
+
+function checkArch(one: Package, arch: Arch): void {
+  if (one.yml.arches.includes(arch)) return
+  throw new LinuxkitError('pkg/arch', `the package ${one.yml.image} is not made for ${arch}`, {
+    where: one.document.place(['arches'], 'value'),
+    hint: `it is made for ${one.yml.arches.join(', ') || 'no architecture at all'}; see "arches"`,
+  })
+}
+
+async function isInCache(cache: ImageCache, reference: Reference, arch: Arch): Promise<boolean> {
+  try {
+    return (await cache.find(reference, { os: 'linux', architecture: arch })) !== undefined
+  } catch (error) {
+    if (error instanceof LinuxkitError && error.code === 'image/no-platform') return false
+    throw error
+  }
+}
+
+/** @returns the image's manifest and that of its SBOM */
+async function buildPlatform(one: Package, reference: Reference, arch: Arch, options: BuildOptions): Promise<readonly Descriptor[]> {
+  const { cache, progress, signal } = options
+  const section = debianSectionOf(one)
+  const packages = await fetchPackages(one, section, arch, options)
+  await using spool = await Spool.create()
+  const tree = await unpackPackages(packages, arch, spool, signal)
+  const labels: Record<string, string> = sourceLabels(one, packages)
+  let contents: FileTree = tree
+  if (section.kernel === undefined) await composeRoot(tree, one, section, arch, spool, signal)
+  else {
+    const kernel = await kernelImage(tree, section.kernel, spool, signal)
+    contents = kernel.tree
+    labels[KERNEL_RELEASE_LABEL] = kernel.release
+    labels[KERNEL_INITRD_LABEL] = kernel.initrdCompressions.join(',')
+    progress({ type: 'info', message: `Linux ${kernel.release} with ${kernel.modules} modules` })
+  }
+  const image = await writeImage(cache, {
+    layers: [contents.tar()],
+    config: {
+      created: new Date(FIXED_TIME.seconds * 1000).toISOString(),
+      architecture: arch,
+      os: 'linux',
+      config: { Env: [PATH], Labels: Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))) },
+    },
+  })
+  const programs = section.programs.filter((program) => isFor(program, arch)).map(({ program }) => program)
+  const sbom = spdxDocument({ tag: one.tag, arch, release: section.release, packages, programs })
+  return [image, await writeSbomAttestation(cache, image, reference.text, [sbom])]
+}
+
+function debianSectionOf(one: Package): DebianSection {
+  if (one.yml.debian !== undefined) return one.yml.debian
+  throw new LinuxkitError(
+    'pkg/needs-buildkit',
+    `the package ${one.yml.image} is built by a Dockerfile, for which BuildKit is needed, which this version does not speak yet`,
+    {
+      where: { file: one.document.file },
+      hint: 'describe it by a "debian:" section',
+    },
+  )
+}
+
+async function fetchPackages(one: Package, section: DebianSection, arch: Arch, options: BuildOptions) {
+  const wanted = section.packages
+    .filter((wish) => typeof wish === 'string' || isFor(wish, arch))
+    .map((wish) => (typeof wish === 'string' ? wish : wish.name))
+  if (wanted.length === 0) return []
+  const { mirror, keyring, aptDirectory, environment, checkValidUntil, progress, signal } = options
+  const access = { mirror, keyring, aptDirectory, environment, checkValidUntil, progress, signal }
+  const archive = await openDebianArchive({ ...access, release: section.release, arch, cacheDirectory: options.cache.directory })
+  return archive.download(located(one, section, () => archive.resolve(wanted, section.exclude)))
+}
+
+/** Points an error about a package that does not exist at the line that names it. */
+function located(one: Package, section: DebianSection, resolve: () => readonly DebianPackage[]): readonly DebianPackage[] {
+  try {
+    return resolve()
+  } catch (error) {
+    if (!(error instanceof LinuxkitError) || error.code !== 'debian/unknown-package') throw error
+    const index = section.packages.findIndex((wish) => error.message.includes(`"${typeof wish === 'string' ? wish : wish.name}"`))
+    const where = one.document.place(['debian', 'packages', Math.max(index, 0)], 'value')
+    throw new LinuxkitError(error.code, error.message, { hint: error.hint, cause: error, where })
+  }
+}
+
+function sourceLabels(one: Package, packages: readonly DebianPackage[]): Record<string, string> {
+  const { yml, revision, dirty } = one
+  const labels: Record<string, string> = {}
+  if (yml.config !== undefined) labels[CONFIG_LABEL] = labelJson(yml.config)
+  if (packages.length > 0) labels[PACKAGES_LABEL] = packages.map(({ name, version }) => `${name}=${version}`).join(' ')
+  // OCI image-spec, annotations.md "Pre-Defined Annotation Keys".
+  if (yml.gitrepo !== '' && (dirty || revision !== undefined)) labels['org.opencontainers.image.source'] = yml.gitrepo
+  if (revision !== undefined) labels['org.opencontainers.image.revision'] = revision
+  return labels
+}
+
+/** The architectures of a list like `linux/amd64,linux/arm64`. @throws {LinuxkitError} `arch/unknown` */
+export function parsePlatforms(text: string): readonly Arch[] {
+  return [...new Set(text.split(',').map((platform) => parseArch(platform.trim().replace(/^linux\//, ''))))]
+}

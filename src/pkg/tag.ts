@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto'
+import { resolve, sep } from 'node:path'
+import { LinuxkitError } from '../base/errors.js'
+import type { BuildYml } from './build-yml.js'
+import { contentHash, Git, isDirty, treeHash } from './tree-hash.js'
+
+export interface TagOptions {
+  /** Replaces the organisation of the build.yml. */
+  readonly org?: string | undefined
+  /** Replaces the tag template of the build.yml. */
+  readonly tag?: string | undefined
+  /** Taken instead of the hash of the package's tree in git. */
+  readonly hash?: string | undefined
+  /** The commit whose tree is hashed; default `HEAD`. */
+  readonly hashCommit?: string | undefined
+  /** A directory that holds the package and is hashed instead of it. */
+  readonly hashPath?: string | undefined
+  readonly forceDirty?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface PackageTag {
+  /** `linuxkit/init:0123…`, as `pkg show-tag` prints it. */
+  readonly tag: string
+  /** The tree hash with what marks uncommitted changes; empty outside git. */
+  readonly hash: string
+  readonly dirty: boolean
+  /** The last commit that changed the package's sources; undefined outside git and with uncommitted changes. */
+  readonly revision: string | undefined
+}
+
+/**
+ * The tag of a package: its name and the hash of all its sources, so that the same sources have the same tag everywhere.
+ * Sources of guest programs count like extra sources, and make the package dirty as well.
+ * @param directory absolute path of the package
+ */
+export async function packageTag(directory: string, yml: BuildYml, options: TagOptions): Promise<PackageTag> {
+  const { hash, dirty, revision } = await sourceHash(directory, yml, options)
+  const rendered = renderTemplate(options.tag === undefined || options.tag === '' ? yml.tag : options.tag, hash)
+  const tag = `${options.org ?? yml.org}/${yml.image}:${rendered === '' ? 'latest' : rendered}`
+  return { tag, hash, dirty, revision }
+}
+
+async function sourceHash(directory: string, yml: BuildYml, options: TagOptions): Promise<Omit<PackageTag, 'tag'>> {
+  const git = new Git(directory, options.signal)
+  if (!(await git.isInside())) return { hash: options.hash ?? '', dirty: false, revision: undefined }
+
+  const commit = options.hashCommit ?? 'HEAD'
+  const hashed = hashPath(directory, options.hashPath)
+  const programSources = [...new Set(yml.debian?.programs.map(({ source }) => resolve(directory, source)))].map((path) => ({
+    path,
+    git: new Git(path, options.signal),
+  }))
+  const extra = yml['extra-sources'].map((source) => resolve(directory, source.slice(0, source.indexOf(':'))))
+  let { hash } = options
+  if (hash === undefined) {
+    const trees = [await treeHash(git, hashed, commit)]
+    for (const path of extra) trees.push(await treeHash(new Git(path, options.signal), path, commit))
+    for (const { path, git } of programSources) trees.push(await treeHash(git, path, commit))
+    hash = trees.length === 1 ? (trees[0] ?? '') : createHash('sha1').update(trees.join('')).digest('hex')
+  }
+  let dirty = options.forceDirty ?? false
+  if (commit === 'HEAD') {
+    dirty ||= await isDirty(git, hashed)
+    for (const { path, git } of programSources) dirty ||= await isDirty(git, path)
+  }
+  if (dirty && options.hash === undefined)
+    hash += `-dirty-${(await contentHash([{ path: directory, git }, ...programSources])).slice(0, 7)}`
+  return { hash, dirty, revision: dirty ? undefined : await git.lastChange([hashed, ...extra, ...programSources.map(({ path }) => path)]) }
+}
+
+function hashPath(directory: string, given: string | undefined): string {
+  const path = given === undefined || given === '' ? directory : resolve(given)
+  if (path === directory || directory.startsWith(path + sep)) return path
+  throw new LinuxkitError('pkg/hash-path', `the hash path ${path} does not hold the package ${directory}`)
+}
+
+/** Go's template actions that tags are written with: the hash, whole or cut. */
+const ACTION = /\{\{\s*(?:\.Hash|slice\s+\.Hash\s+(\d+)(?:\s+(\d+))?|printf\s+"%\.(\d+)s"\s+\.Hash)\s*\}\}/g
+
+function renderTemplate(template: string, hash: string): string {
+  const rendered = template.replace(ACTION, (_, start?: string, end?: string, length?: string) =>
+    hash.slice(Number(start ?? 0), length !== undefined ? Number(length) : end !== undefined ? Number(end) : undefined),
+  )
+  if (!rendered.includes('{{')) return rendered
+  throw new LinuxkitError('pkg/tag-template', `the tag template "${template}" cannot be rendered`, {
+    hint: 'a template may contain {{.Hash}}, {{slice .Hash 0 8}} and {{printf "%.8s" .Hash}}',
+  })
+}
