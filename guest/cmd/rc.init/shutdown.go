@@ -34,7 +34,7 @@ func shutDown(action string) {
 	}
 }
 
-// waitForOthers returns when no process is left but PID 1 and this one, or at
+// waitForOthers returns when no process is left but PID 1 and self, or at
 // the deadline. Nothing tells about the end of processes that are not children,
 // hence the polling.
 func waitForOthers(proc string, self int, deadline time.Time) {
