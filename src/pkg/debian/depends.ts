@@ -19,7 +19,7 @@ export type Alternatives = readonly Relation[]
 
 // name, `:any` or another architecture qualifier, (operator version), [architectures], <build profiles>
 const RELATION =
-  /^([a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?\s*(?:\[([^\]]*)\])?\s*(?:<[^>]*>\s*)*$/
+  /^([a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([\w.+:~-]+)\s*\))?\s*(?:\[([^\]]*)\])?\s*(?:<[^>]*>\s*)*$/
 
 /** The bare signs of old control files mean "or equal" (Debian Policy 7.1). */
 const OLD_OPERATORS: Readonly<Record<string, VersionOperator>> = { '<': '<=', '>': '>=' }

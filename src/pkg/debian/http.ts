@@ -57,7 +57,7 @@ export async function* get(url: string, options: RequestOptions): AsyncIterable<
     options.signal.throwIfAborted()
     if (error instanceof LinuxkitError) throw error
     if (stalled.signal.aborted) {
-      throw new MirrorError('debian/stalled', `no data came from ${url} for ${options.stallTimeout / 1000} seconds`, true, { cause: error })
+      throw new MirrorError('debian/stalled', `no data came from ${url} for ${options.stallTimeout / 1000} seconds`, false, { cause: error })
     }
     throw connectionError(url, error, connected)
   } finally {
@@ -66,7 +66,11 @@ export async function* get(url: string, options: RequestOptions): AsyncIterable<
 }
 
 function statusError(url: string, status: number): MirrorError {
-  if (status === 404 || status === 410) return new MirrorError('debian/not-found', `the mirror does not have ${url}`, false)
+  if (status === 404 || status === 410) {
+    return new MirrorError('debian/not-found', `the mirror does not have ${url}`, false, {
+      hint: 'it may be in the middle of an update: try again in some minutes, or use another mirror',
+    })
+  }
   return new MirrorError('debian/http-status', `the mirror answered ${status} for ${url}`, status >= 500 || status === 429)
 }
 
@@ -79,10 +83,13 @@ function connectionError(url: string, error: unknown, connected: boolean): Mirro
   const transient = connected || ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'].includes(code)
   return connected
     ? new MirrorError('debian/interrupted', `the download of ${url} broke off (${reason})`, transient, { cause: error })
-    : new MirrorError('debian/unreachable', `the mirror cannot be reached for ${url} (${reason})`, transient, { cause: error })
+    : new MirrorError('debian/unreachable', `the mirror cannot be reached for ${url} (${reason})`, transient, {
+        hint: 'check the network and the URL of the mirror',
+        cause: error,
+      })
 }
 
-/** Repeats what failed for a reason that may pass: connection resets, stalls, 5xx and 429. */
+/** Repeats what failed for a reason that may pass: connection resets, 5xx and 429. A stall has taken long enough by itself. */
 export async function retrying<Result>(attempt: () => Promise<Result>, { signal, retryDelay }: RequestOptions): Promise<Result> {
   for (let count = 1; ; count += 1) {
     try {
