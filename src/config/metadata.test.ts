@@ -115,7 +115,7 @@ services:
       property(dictionary(string(), oneof(inner, array(dictionary(string(), inner)), dictionary(string(), inner))), (data) => {
         expect(parseDocument(writeYaml({ data }, style), 'a.yml').value).toEqual({ data })
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 })

@@ -23,7 +23,9 @@ function mapping(value: JsonObject, style: YamlStyle, indent: number): string {
   return Object.entries(value)
     .map(([key, member]) => {
       if (member === undefined) return ''
-      const head = `${' '.repeat(indent)}${yamlText(key, { ...style, width: Infinity }, indent, indent)}:`
+      // Unquoted, this key would merge another object into this one.
+      const name = key === '<<' ? '"<<"' : yamlText(key, { ...style, width: Infinity }, indent, indent)
+      const head = `${' '.repeat(indent)}${name}:`
       const inner = nextIndent(indent, style)
       if (isList(member) && member.length > 0) return `${head}\n${list(member, style, style.indentLists ? inner : indent)}`
       if (isObject(member) && Object.keys(member).length > 0) return `${head}\n${mapping(member, style, inner)}`
