@@ -57,7 +57,9 @@ export async function* get(url: string, options: RequestOptions): AsyncIterable<
     options.signal.throwIfAborted()
     if (error instanceof LinuxkitError) throw error
     if (stalled.signal.aborted) {
-      throw new MirrorError('debian/stalled', `no data came from ${url} for ${options.stallTimeout / 1000} seconds`, false, { cause: error })
+      throw new MirrorError('debian/stalled', `no data came from ${url} for ${options.stallTimeout / 1000} seconds`, false, {
+        cause: error,
+      })
     }
     throw connectionError(url, error, connected)
   } finally {
