@@ -39,7 +39,13 @@ func mountController(name string, flags uintptr, data string) error {
 	if err := os.Mkdir(path, 0o555); err != nil {
 		return err
 	}
-	return mountPoint{kind: "cgroup", path: path, flags: flags, data: data}.mount()
+	err := mountPoint{kind: "cgroup", path: path, flags: flags, data: data}.mount()
+	if err != nil {
+		// A directory without a hierarchy would look like a controller. Linux
+		// lists some that it no longer has for version 1.
+		_ = os.Remove(path)
+	}
+	return err
 }
 
 // enabledControllers reads the text of /proc/cgroups: name, hierarchy, number
