@@ -235,5 +235,5 @@ test('fails with nothing but errors for users, whatever is done to a yml', async
     const error = await failure(['-'], stdin(text))
     return error === undefined || error instanceof LinuxkitError
   })
-  await assert(edit, { numRuns: 300 })
+  await assert(edit, { numRuns: 150 })
 })

@@ -110,9 +110,10 @@ services:
       string({ unit: 'binary' }),
       string({ unit: 'binary-ascii', minLength: 100 }),
     )
-    const inner = oneof(text, boolean(), integer(), array(text))
+    const inner = oneof(text, boolean(), integer(), array(text, { maxLength: 3 }))
+    const object = dictionary(string(), inner, { maxKeys: 3 })
     assert(
-      property(dictionary(string(), oneof(inner, array(dictionary(string(), inner)), dictionary(string(), inner))), (data) => {
+      property(dictionary(string(), oneof(inner, array(object, { maxLength: 3 }), object), { maxKeys: 3 }), (data) => {
         expect(parseDocument(writeYaml({ data }, style), 'a.yml').value).toEqual({ data })
       }),
       { numRuns: 200 },
