@@ -1,5 +1,5 @@
 import { FIXED_TIME } from '../archive/entry.js'
-import { parseArch, type Arch } from '../base/arch.js'
+import { ARCHES, parseArch, type Arch } from '../base/arch.js'
 import { LinuxkitError } from '../base/errors.js'
 import type { Progress } from '../base/progress.js'
 import { writeSbomAttestation } from '../image/attestation.js'
@@ -55,23 +55,27 @@ export async function buildPackage(directory: string, options: BuildOptions): Pr
   if (options.hashCommit !== undefined && options.hashCommit !== 'HEAD') {
     throw new LinuxkitError('pkg/hash-commit', 'only the package as it lies in the work tree can be built, not that of another commit')
   }
-  for (const arch of options.platforms) checkArch(one, arch)
   const missing: Arch[] = []
-  for (const arch of options.platforms) {
+  // In an order of our own, for the order of an index is part of its digest.
+  for (const arch of ARCHES.filter((known) => options.platforms.includes(known))) {
+    checkArch(one, arch)
     if (options.force === true || !(await isInCache(cache, reference, arch))) missing.push(arch)
     else progress({ type: 'info', message: `${reference.text} for ${arch} is in the cache` })
   }
-  const manifests: Descriptor[] = []
+  const images: Descriptor[] = []
+  const sboms: Descriptor[] = []
   for (const arch of missing) {
     const id = `pkg/${reference.text}/${arch}`
     progress({ type: 'start', id, title: `Building ${one.tag} for ${arch}` })
     try {
-      manifests.push(...(await buildPlatform(one, reference, arch, options)))
+      const { image, sbom } = await buildPlatform(one, reference, arch, options)
+      images.push(image)
+      sboms.push(sbom)
     } finally {
       progress({ type: 'finish', id })
     }
   }
-  const descriptor = manifests.length === 0 ? await cache.resolve(reference) : await addToIndex(cache, reference.text, manifests)
+  const descriptor = images.length === 0 ? await cache.resolve(reference) : await addToIndex(cache, reference.text, [...images, ...sboms])
   if (descriptor === undefined)
     throw new LinuxkitError('pkg/nothing-built', `${reference.text} is not in the cache, and no architecture was asked for`)
   return { reference, descriptor }
@@ -94,12 +98,17 @@ async function isInCache(cache: ImageCache, reference: Reference, arch: Arch): P
   }
 }
 
-/** @returns the image's manifest and that of its SBOM */
-async function buildPlatform(one: Package, reference: Reference, arch: Arch, options: BuildOptions): Promise<readonly Descriptor[]> {
+interface PlatformImage {
+  /** Manifest of the image, and that of its SBOM. */
+  readonly image: Descriptor
+  readonly sbom: Descriptor
+}
+
+async function buildPlatform(one: Package, reference: Reference, arch: Arch, options: BuildOptions): Promise<PlatformImage> {
   const { cache, progress, signal } = options
   const section = debianSectionOf(one)
   const packages = await fetchPackages(one, section, arch, options)
-  await using spool = await Spool.create()
+  await using spool = await Spool.create(cache.directory)
   const tree = await unpackPackages(packages, arch, spool, signal)
   const labels: Record<string, string> = sourceLabels(one, packages)
   let contents: FileTree = tree
@@ -121,8 +130,8 @@ async function buildPlatform(one: Package, reference: Reference, arch: Arch, opt
     },
   })
   const programs = section.programs.filter((program) => isFor(program, arch)).map(({ program }) => program)
-  const sbom = spdxDocument({ tag: one.tag, arch, release: section.release, packages, programs })
-  return [image, await writeSbomAttestation(cache, image, reference.text, [sbom])]
+  const document = spdxDocument({ tag: one.tag, arch, release: section.release, packages, programs })
+  return { image, sbom: await writeSbomAttestation(cache, image, reference.text, [document]) }
 }
 
 function debianSectionOf(one: Package): DebianSection {

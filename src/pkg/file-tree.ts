@@ -85,7 +85,7 @@ export class FileTree {
 
   /** The tree as a whole tar archive. */
   async *tar(): AsyncIterable<Uint8Array> {
-    yield* writeTar(asynchronous(this.entries()))
+    yield* writeTar(tarEntries(this.entries()))
     yield TAR_END
   }
 
@@ -139,6 +139,7 @@ function byName(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-async function* asynchronous<T>(items: Iterable<T>): AsyncIterable<T> {
-  yield* items
+/** Names of directories end in a slash, as every tar writes them (POSIX pax, "ustar Interchange Format"). */
+async function* tarEntries(entries: Iterable<Entry>): AsyncIterable<Entry> {
+  for (const one of entries) yield one.type === 'directory' ? { ...one, path: `${one.path}/` } : one
 }

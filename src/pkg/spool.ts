@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileContent, EMPTY, type Content } from '../base/content.js'
+import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
 
 /**
  * Holds the contents of files on disk for as long as an image is being made, so that memory does not grow with the image.
@@ -20,8 +20,10 @@ export class Spool implements AsyncDisposable {
     this.#file = file
   }
 
-  static async create(): Promise<Spool> {
-    const directory = await mkdtemp(join(tmpdir(), 'linuxkit-pkg-'))
+  /** @param parent a directory on a disk, which the system's directory for temporary files may not be */
+  static async create(parent: string): Promise<Spool> {
+    await sweepTemporaries(parent)
+    const directory = await mkdtemp(join(parent, `${TEMPORARY_PREFIX}pkg-`))
     const path = join(directory, 'spool')
     return new Spool(directory, path, await open(path, 'wx', 0o600))
   }
