@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { hostArch } from '../base/arch.js'
 import type { Package } from '../pkg/package.js'
 import type { CliContext } from './context.js'
@@ -34,9 +34,7 @@ export function addPkgCommand(program: Command, context: () => CliContext): void
     .argument('<directory...>', 'the packages')
     .option('--platforms <list>', 'what to build for, like linux/amd64,linux/arm64', `linux/${hostArch()}`)
     .option('--force', 'build also what is in the cache already')
-    .addOption(
-      new Option('--debian-mirror <url>', "mirror of the Debian archive (default: that of this host's apt)").env('LINUXKIT_DEBIAN_MIRROR'),
-    )
+    .option('--debian-mirror <url>', "mirror of the Debian archive (default: LINUXKIT_DEBIAN_MIRROR, else that of this host's apt)")
     .option('--debian-keyring <file>', 'keys that the Debian archive is signed with')
     .action(async (directories: readonly string[], flags: BuildFlags) => {
       const { cacheDirectory, progress, signal, print } = context()
@@ -73,13 +71,20 @@ export function addPkgCommand(program: Command, context: () => CliContext): void
 }
 
 function withTagFlags(command: Command): Command {
-  return command
-    .option('--build-yml <name>', 'name of the description in the package directory', 'build.yml')
-    .addOption(new Option('--org <name>', 'organisation of the image, instead of that in the build.yml').env('LINUXKIT_PKG_ORG'))
-    .option('--tag <template>', 'template of the tag, instead of that in the build.yml')
-    .option('--hash <hash>', 'hash to put into the tag, instead of that of the git tree')
-    .option('--hash-commit <commit>', 'commit whose tree is hashed', 'HEAD')
-    .option('--hash-path <directory>', 'directory to hash instead of the package; it must hold the package')
-    .option('--force-dirty', 'mark the package as changed')
-    .option('--dev', 'organisation is the user, hash is "dev"')
+  return (
+    command
+      .option('--build-yml <name>', 'name of the description in the package directory', 'build.yml')
+      // An empty variable counts as none, while an empty flag is an empty organisation.
+      .option(
+        '--org <name>',
+        'organisation of the image, instead of LINUXKIT_PKG_ORG or that in the build.yml',
+        process.env['LINUXKIT_PKG_ORG'] || undefined,
+      )
+      .option('--tag <template>', 'template of the tag, instead of that in the build.yml')
+      .option('--hash <hash>', 'hash to put into the tag, instead of that of the git tree')
+      .option('--hash-commit <commit>', 'commit whose tree is hashed', 'HEAD')
+      .option('--hash-path <directory>', 'directory to hash instead of the package; it must hold the package')
+      .option('--force-dirty', 'mark the package as changed')
+      .option('--dev', 'organisation is the user, hash is "dev"')
+  )
 }
