@@ -11,7 +11,6 @@ import { parseReference } from './image/reference.js'
 import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
-import { buildPackage } from './pkg/builder.js'
 import { loadPackage, packageReference } from './pkg/package.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
@@ -115,10 +114,11 @@ async function findImages(loaded: LoadedConfig, cache: ImageCache, options: Buil
     let image = byReference.get(reference.text) ?? (await cache.find(reference, platform))
     const directory = loaded.packages.get(reference.text)
     if (image === undefined && directory !== undefined) {
+      // Loaded only when a package has to be made, for it brings the Debian client along.
+      const { buildPackage } = await import('./pkg/builder.js')
       await buildPackage(directory, {
-        platforms: [`linux/${options.arch}`],
+        platforms: [options.arch],
         cache,
-        cacheDirectory: options.cacheDirectory,
         mirror: options.debianMirror,
         progress: options.progress,
         signal: options.signal,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import type { Destination } from '../build.js'
 import type { CliContext } from './context.js'
 
 interface BuildFlags {
@@ -79,7 +80,7 @@ function rfc3339(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-async function destinationOf(flags: BuildFlags, defaultName: string): Promise<import('../build.js').Destination> {
+async function destinationOf(flags: BuildFlags, defaultName: string): Promise<Destination> {
   const { o } = flags
   if (o === undefined) return { type: 'files', base: join(flags.dir, flags.name ?? defaultName) }
   if (o !== '-') {

@@ -7,7 +7,7 @@ export interface CliContext {
   /** Where library code tells about its work. */
   readonly progress: Progress
   /** Prints a line to standard output: results that a script may read. */
-  print(line: string): void
+  readonly print: (line: string) => void
   /** The image cache directory: the flag, else LINUXKIT_CACHE, else ~/.linuxkit/cache. */
   readonly cacheDirectory: string
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bytes, createRenderer } from './progress.js'
 
 /** A stream that looks like standard error and keeps what is written to it. */
-function screen(isTTY: boolean): { readonly stream: NodeJS.WriteStream; text(): string } {
+function screen(isTTY: boolean): { readonly stream: NodeJS.WriteStream; readonly text: () => string } {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 60, rows: 10 }) as unknown as NodeJS.WriteStream
   let text = ''
   stream.on('data', (chunk: Buffer) => {

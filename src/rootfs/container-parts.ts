@@ -18,8 +18,8 @@ import type { PlacedImage } from './sbom.js'
 export interface ContainersContext {
   readonly ids: Ids
   readonly volumes: Volumes
-  imageOf(location: string): CachedImage
-  placeOf(location: string | DocumentPath): Place | undefined
+  readonly imageOf: (location: string) => CachedImage
+  readonly placeOf: (location: string | DocumentPath) => Place | undefined
 }
 
 /** Where each image has been laid out, by reference: an image that several containers use is in the tree once. */
@@ -56,10 +56,9 @@ export function containerParts(
     }
     const { configJson, runtimeJson } = containerBundle({
       container: effective,
-      path: `/${bundle}`,
-      lower: `/${lower}`,
+      paths: { bundle: `/${bundle}`, image: `/${lower}` },
       ids: context.ids,
-      placeOf,
+      placeOf: (field) => placeOf([field]),
     })
     async function* entries(signal: AbortSignal): AsyncIterable<Entry> {
       if (earlier === undefined) yield* imageTree(image, `${lower}/`, 'text', signal)

@@ -16,7 +16,7 @@ const SOURCE = 'linuxkit.files'
 export interface FilesContext {
   readonly config: Config
   readonly ids: Ids
-  placeOf(location: string): Place | undefined
+  readonly placeOf: (location: string) => Place | undefined
 }
 
 /**

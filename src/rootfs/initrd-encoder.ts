@@ -1,7 +1,9 @@
+import { posix } from 'node:path'
 import { bytesContent, concatContents, EMPTY, readAll, type Content } from '../base/content.js'
 import { cpioTrailer, writeCpio } from '../archive/cpio.js'
 import type { Entry } from '../archive/entry.js'
 import { deflateFragment, GZIP_HEADER, gzipTrailer, type DeflateResult } from '../archive/gzip.js'
+import { directories } from './image-tree.js'
 import type { EncodeContext, Encoder } from './encoder.js'
 
 /** What a boot loader takes beside the initrd. Each is empty when no part brings it. */
@@ -40,7 +42,7 @@ export function initrdEncoder(level: number): Encoder<InitrdFacts, Initrd> {
     id: `initrd gzip ${level}`,
     encode(part, context) {
       const boot: { -readonly [Name in keyof BootFiles]?: Content } = {}
-      const deflated = deflateFragment(writeCpio(withoutBoot(part.entries(context.signal), boot, context)), level)
+      const deflated = deflateFragment(writeCpio(withParents(withoutBoot(part.entries(context.signal), boot, context))), level)
       return { bytes: deflated.chunks, facts: () => ({ deflated: deflated.result(), boot }) }
     },
     async join(fragments) {
@@ -61,6 +63,21 @@ export function initrdEncoder(level: number): Encoder<InitrdFacts, Initrd> {
         ucode: last('ucode'),
       }
     },
+  }
+}
+
+/** The kernel's unpacker makes no directories above an entry (init/initramfs.c, do_name), and not every layer brings them, or in time. */
+async function* withParents(entries: AsyncIterable<Entry>): AsyncIterable<Entry> {
+  const known = new Set<string>(['', '.', '/'])
+  for await (const one of entries) {
+    const path = one.path.replace(/\/$/, '')
+    for (const directory of directories(posix.dirname(path))) {
+      if (known.has(directory.path)) continue
+      known.add(directory.path)
+      yield directory
+    }
+    if (one.type === 'directory') known.add(path)
+    yield one
   }
 }
 

@@ -19,8 +19,8 @@ export interface Plan {
 
 export interface PlanContext {
   /** The image that a line names, which has to be in the cache: `kernel`, `init[0]`, `volumes[1]`, `services[2]`. */
-  imageOf(location: string): CachedImage
-  placeOf(location: string | DocumentPath): Place | undefined
+  readonly imageOf: (location: string) => CachedImage
+  readonly placeOf: (location: string | DocumentPath) => Place | undefined
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
 }

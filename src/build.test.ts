@@ -1,0 +1,222 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readAll } from './base/content.js'
+import { LinuxkitError } from './base/errors.js'
+import { silent } from './base/progress.js'
+import { build, defaultName, type BuildOptions } from './build.js'
+import { openCache } from './image/cache.js'
+import { addImage, tarOf } from './rootfs/test-support.js'
+
+const LABEL = 'org.mobyproject.config'
+
+const YML = `
+kernel:
+  image: test/kernel
+  cmdline: "console=ttyS0"
+init:
+  - test/init
+onboot:
+  - name: first
+    image: test/tool
+    command: ["/bin/first"]
+  - name: second
+    image: test/tool
+    readonly: true
+services:
+  - name: web
+    image: test/web
+files:
+  - path: etc/motd
+    contents: "hello"
+    mode: "0644"
+  - path: etc/config.yml
+    metadata: yaml
+`
+
+let root: string
+let cacheDirectory: string
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'linuxkit-build-'))
+  cacheDirectory = join(root, 'cache')
+  const cache = await openCache(cacheDirectory)
+  const modules = await readAll(tarOf({ 'lib/modules/6.12/modules.dep': 'dep' }), 1 << 20)
+  await addImage(cache, 'test/kernel', { kernel: 'KERNEL', 'kernel.tar': modules.toString('latin1'), other: 'dropped' })
+  await addImage(cache, 'test/init', {
+    bin: null,
+    'bin/sh': 'shell',
+    'etc/hostname': 'dropped',
+    'bin/ash': { type: 'symlink', link: 'sh' },
+  })
+  await addImage(cache, 'test/tool', { 'bin/tool': 'tool' }, { Cmd: ['/bin/tool'] })
+  await addImage(
+    cache,
+    'test/web',
+    { 'bin/web': 'x'.repeat(3 << 20) },
+    { Labels: { [LABEL]: '{"capabilities":["CAP_NET_BIND_SERVICE"]}' } },
+  )
+  await writeFile(join(root, 'image.yml'), YML)
+})
+
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+function options(overrides: Partial<BuildOptions> = {}): BuildOptions {
+  return {
+    sources: [join(root, 'image.yml')],
+    formats: ['kernel+initrd', 'tar'],
+    destination: { type: 'files', base: join(root, 'image') },
+    arch: 'amd64',
+    cacheDirectory,
+    sbom: { path: 'sbom.spdx.json', created: '2017-04-18T16:30:00Z' },
+    progress: silent,
+    signal: new AbortController().signal,
+    ...overrides,
+  }
+}
+
+function output(program: string, ...args: readonly string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28 })
+}
+
+describe('build', () => {
+  it('writes kernel, initrd and command line that independent tools read', async () => {
+    await build(options({ formats: ['kernel+initrd'] }))
+    expect(await readFile(join(root, 'image-kernel'), 'utf8')).toBe('KERNEL')
+    expect(await readFile(join(root, 'image-cmdline'), 'utf8')).toBe('console=ttyS0')
+    const unpacked = join(root, 'unpacked')
+    await mkdir(unpacked)
+    execFileSync('sh', ['-c', `gzip -t ../image-initrd.img && zcat ../image-initrd.img | cpio -idm --quiet --no-absolute-filenames`], {
+      cwd: unpacked,
+    })
+    expect(await readFile(join(unpacked, 'lib/modules/6.12/modules.dep'), 'utf8')).toBe('dep')
+    expect(await readFile(join(unpacked, 'etc/motd'), 'utf8')).toBe('hello')
+    expect((await readFile(join(unpacked, 'containers/services/web/lower/bin/web'))).length).toBe(3 << 20)
+    expect(await readdir(join(unpacked, 'boot'))).toEqual([])
+  })
+
+  it('writes a tar whose records say which line each entry comes from', async () => {
+    await build(options({ formats: ['tar'] }))
+    const names = output('tar', '--warning=no-unknown-keyword', '-tf', join(root, 'image.tar')).split('\n')
+    for (const name of ['boot/kernel', 'boot/cmdline', 'lib/modules/6.12/modules.dep', 'bin/sh', 'etc/motd', 'sbom.spdx.json']) {
+      expect(names).toContain(name)
+    }
+    expect(names).not.toContain('etc/hostname')
+    expect(names).not.toContain('other')
+    const raw = await readFile(join(root, 'image.tar'), 'latin1')
+    expect(raw).toContain('LINUXKIT.location=services[0]\n')
+    expect(raw).toContain('LINUXKIT.source=docker.io/test/web\n')
+  })
+
+  it('lays an image that several containers use out once', async () => {
+    await build(options({ formats: ['tar'] }))
+    const names = output('tar', '--warning=no-unknown-keyword', '-tf', join(root, 'image.tar')).split('\n')
+    expect(names.filter((name) => name.endsWith('bin/tool'))).toEqual(['containers/onboot/000-first/lower/bin/tool'])
+    const runtime = output(
+      'tar',
+      '--warning=no-unknown-keyword',
+      '-xOf',
+      join(root, 'image.tar'),
+      'containers/onboot/001-second/runtime.json',
+    )
+    expect(runtime).toContain('"/containers/onboot/000-first/lower"')
+  })
+
+  it("takes what the yml does not say from the image's label and configuration", async () => {
+    await build(options({ formats: ['tar'] }))
+    const web = output('tar', '--warning=no-unknown-keyword', '-xOf', join(root, 'image.tar'), 'containers/services/web/config.json')
+    expect(web).toContain('CAP_NET_BIND_SERVICE')
+    const second = output(
+      'tar',
+      '--warning=no-unknown-keyword',
+      '-xOf',
+      join(root, 'image.tar'),
+      'containers/onboot/001-second/config.json',
+    )
+    expect(second).toContain('/bin/tool')
+  })
+
+  it('makes the same bytes every time, and leaves nothing but them', async () => {
+    await build(options())
+    const names = (await readdir(root)).filter((name) => name.startsWith('image'))
+    expect(names.sort()).toEqual(['image-cmdline', 'image-initrd.img', 'image-kernel', 'image.tar', 'image.yml'])
+    const first = await Promise.all(names.map((name) => readFile(join(root, name))))
+    await build(options())
+    const second = await Promise.all(names.map((name) => readFile(join(root, name))))
+    expect(second.map((bytes, index) => bytes.equals(first[index] ?? Buffer.alloc(0)))).toEqual(names.map(() => true))
+    expect(await readdir(join(cacheDirectory, 'fragments'))).toEqual([])
+  })
+
+  it('streams a tar', async () => {
+    const chunks: Uint8Array[] = []
+    const write = async (stream: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of stream) chunks.push(chunk)
+    }
+    await build(options({ formats: ['tar'], destination: { type: 'stream', write } }))
+    await build(options({ formats: ['tar'] }))
+    expect(Buffer.concat(chunks).equals(await readFile(join(root, 'image.tar')))).toBe(true)
+    await expect(build(options({ destination: { type: 'stream', write } }))).rejects.toMatchObject({ code: 'build/not-a-stream' })
+  })
+
+  it('names the line of an image that is nowhere', async () => {
+    await writeFile(join(root, 'image.yml'), 'init:\n  - test/init\n  - test/inti\n')
+    const error: unknown = await build(options()).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(LinuxkitError)
+    expect(error).toMatchObject({ code: 'image/not-found', where: { line: 3, column: 5, text: '  - test/inti' } })
+    expect((error as LinuxkitError).hint).toContain('pkg build')
+    expect(await readdir(root)).not.toContain('image-initrd.img')
+  })
+
+  it.each([
+    ['a kernel that is not in its image', 'kernel:\n  image: test/init\n', 'build/kernel-file-missing'],
+    ['modules that are not in the image', 'kernel:\n  image: test/kernel\n  tar: other.tar\n', 'build/kernel-file-missing'],
+    ['a source that does not exist', 'files:\n  - path: a\n    source: no-such-file\n', 'config/file-source'],
+    ['an owner that is nobody', 'files:\n  - path: a\n    contents: ""\n    uid: nobody\n', 'config/unknown-id'],
+    ['a service whose name leads out', 'services:\n  - name: ../../x\n    image: test/web\n', 'config/container-name'],
+  ])('refuses %s and writes nothing', async (_title, yml, code) => {
+    await writeFile(join(root, 'image.yml'), yml)
+    const error: unknown = await build(options()).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(LinuxkitError)
+    expect(error).toMatchObject({ code })
+    expect((await readdir(root)).sort()).toEqual(['cache', 'image.yml'])
+    const left = await readdir(join(cacheDirectory, 'fragments')).catch(() => [])
+    expect(left).toEqual([])
+  })
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const controller = new AbortController()
+    const progress: BuildOptions['progress'] = (event) => {
+      if (event.type === 'finish') controller.abort()
+    }
+    await expect(build(options({ progress, signal: controller.signal }))).rejects.toMatchObject({ name: 'AbortError' })
+    expect((await readdir(root)).sort()).toEqual(['cache', 'image.yml'])
+    expect(await readdir(join(cacheDirectory, 'fragments'))).toEqual([])
+  })
+
+  it('asks for a directory that is there', async () => {
+    const error: unknown = await build(options({ destination: { type: 'files', base: join(root, 'no', 'image') } })).catch(
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toMatchObject({ code: 'build/no-directory' })
+  })
+
+  it('knows the formats, those to come, and near misses', async () => {
+    for (const [format, hint] of [
+      ['tra', 'did you mean "tar"?'],
+      ['iso-bios', 'it can write kernel+initrd and tar'],
+    ] as const) {
+      await expect(build(options({ formats: [format] }))).rejects.toMatchObject({ code: 'build/unknown-format', hint })
+    }
+  })
+})
+
+describe('defaultName', () => {
+  it.each([
+    [['a/linuxkit.yml'], 'linuxkit'],
+    [['base.yml', 'foo.tar.yml'], 'foo.tar'],
+    [['-'], 'moby'],
+    [['http://host/u.yml?a=b'], 'u'],
+  ])('%j', (sources, name) => expect(defaultName(sources)).toBe(name))
+})

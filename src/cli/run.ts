@@ -1,0 +1,121 @@
+import type { Command, Option as OptionType } from 'commander'
+import { Option } from 'commander'
+import { LinuxkitError } from '../base/errors.js'
+import type { QemuFlags } from '../platform/qemu/options.js'
+import type { CliContext } from './context.js'
+
+const collect = (value: string, values: readonly string[]) => [...values, value]
+
+function text(flags: string, description: string, value = ''): OptionType {
+  return new Option(flags, description).default(value, value === '' ? 'none' : undefined)
+}
+
+function list(flags: string, description: string): OptionType {
+  return new Option(flags, description).default([], 'none').argParser(collect)
+}
+
+function toggle(flags: string, description: string): OptionType {
+  return new Option(flags, description).default(false)
+}
+
+/** Flags of every backend; they may stand before or after its name. */
+const COMMON_FLAGS = [
+  text('--cpus <number>', 'number of processors', '1'),
+  text('--mem <MiB>', 'memory', '1024'),
+  list('--disk <disk>', 'a disk to attach, created when missing: [file=]PATH,size=10G,format=qcow2 (repeatable)'),
+]
+
+const QEMU_FLAGS = [
+  toggle('--gui', 'open a window in place of the serial console'),
+  toggle('--uefi', 'boot with UEFI firmware'),
+  toggle('--iso', 'the image is a CD'),
+  toggle('--squashfs', 'the image is a kernel and a squashfs root'),
+  toggle('--kernel', 'the image is a kernel and an initrd'),
+  text('--state <directory>', 'where the machine keeps its disks and addresses (default: PATH-state)'),
+  text('--data <string>', 'user data for the guest'),
+  text('--data-file <file>', 'user data for the guest, from a file'),
+  text('--fw <file>', 'UEFI firmware'),
+  new Option('--accel <list>', 'accelerators, as kvm:tcg (default: LINUXKIT_QEMU_ACCEL, else KVM where it is proved to work)'),
+  text('--arch <architecture>', 'architecture of the machine (default: that of this host)'),
+  text('--qemu <program>', 'QEMU program (default: qemu-system-ARCH in $PATH)'),
+  toggle('--detached', 'no longer possible'),
+  text('--networking <kind>', 'user, none, bridge,NAME or tap,NAME', 'user'),
+  list('--publish <ports>', 'lead a port of this host to the guest: HOST:GUEST[/udp] (repeatable)'),
+  toggle('--usb', 'add a USB controller'),
+  list('--device <device>', 'add a device, in the words of QEMU (repeatable)'),
+  list('--virtiofs <directory>', 'share a directory as virtiofs0, virtiofs1, ... (repeatable)'),
+  text('--virtiofsd <program>', 'virtiofs daemon'),
+  new Option('--until <regex>', 'stop the machine, with success, when a line of the console matches'),
+  new Option('--timeout <duration>', 'stop the machine, with failure, after this time: 90s, 10m'),
+]
+
+/** Backends of LinuxKit that this version does not have. */
+const OTHER_BACKENDS = [
+  'aws',
+  'azure',
+  'equinixmetal',
+  'gcp',
+  'hyperkit',
+  'hyperv',
+  'openstack',
+  'scaleway',
+  'vbox',
+  'vcenter',
+  'virtualization',
+  'vmware',
+]
+
+const DEFAULT_BACKENDS: Readonly<Partial<Record<NodeJS.Platform, string>>> = { linux: 'qemu', darwin: 'virtualization', win32: 'hyperv' }
+
+type Flags = QemuFlags & { readonly until?: string; readonly timeout?: string }
+
+/** Adds `linuxkit run [BACKEND] PATH`. */
+export function addRunCommand(program: Command, context: () => CliContext): void {
+  const run = program.command('run').description('boot an image in a virtual machine').usage('[backend] [flags] PATH')
+  for (const flag of COMMON_FLAGS) run.addOption(flag)
+  const defaultBackend = DEFAULT_BACKENDS[process.platform]
+  const qemu = run
+    .command('qemu', { isDefault: defaultBackend === 'qemu' })
+    .description('boot an image with QEMU')
+    .argument('<path>', 'a disk image, an ISO, or the prefix of what build wrote (PATH-kernel, PATH-initrd.img, ...)')
+    .configureHelp({ showGlobalOptions: true })
+    .action(async (path: string, _options: unknown, command: Command) => runWithQemu(path, command.optsWithGlobals<Flags>(), context()))
+  for (const flag of QEMU_FLAGS) qemu.addOption(flag)
+  for (const backend of OTHER_BACKENDS) {
+    run
+      .command(backend, { hidden: true, isDefault: defaultBackend === backend })
+      .argument('[arguments...]')
+      .allowUnknownOption()
+      .action(() => {
+        throw new LinuxkitError('run/backend', `this version cannot run images with ${backend}`, { hint: 'use linuxkit run qemu' })
+      })
+  }
+}
+
+async function runWithQemu(path: string, flags: Flags, context: CliContext): Promise<void> {
+  const [{ parseQemuFlags }, { runQemu }, { hostEnvironment }, { parseUntil, parseDuration }] = await Promise.all([
+    import('../platform/qemu/options.js'),
+    import('../platform/qemu/run.js'),
+    import('../platform/qemu/environment.js'),
+    import('../platform/limits.js'),
+  ])
+  const limits = {
+    until: flags.until === undefined ? undefined : parseUntil(flags.until),
+    timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout),
+    output: writeToStdout,
+  }
+  const options = await parseQemuFlags(path, flags)
+  // A reader that goes away is noticed by the write itself.
+  process.stdout.on('error', () => {})
+  await runQemu(options, limits, hostEnvironment(context.cacheDirectory, context.signal, context.progress))
+}
+
+/** Resolves when the chunk has been taken. */
+function writeToStdout(chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(chunk, (error) => {
+      if (error) reject(new LinuxkitError('run/output', 'nobody reads the console any more', { cause: error }))
+      else resolve()
+    })
+  })
+}
