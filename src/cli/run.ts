@@ -1,50 +1,39 @@
-import type { Command, Option as OptionType } from 'commander'
-import { Option } from 'commander'
+import { Option, type Command } from 'commander'
 import { LinuxkitError } from '../base/errors.js'
 import type { QemuFlags } from '../platform/qemu/options.js'
 import type { CliContext } from './context.js'
 
-const collect = (value: string, values: readonly string[]) => [...values, value]
-
-function text(flags: string, description: string, value = ''): OptionType {
-  return new Option(flags, description).default(value, value === '' ? 'none' : undefined)
-}
-
-function list(flags: string, description: string): OptionType {
-  return new Option(flags, description).default([], 'none').argParser(collect)
-}
-
-function toggle(flags: string, description: string): OptionType {
-  return new Option(flags, description).default(false)
+function list(flags: string, description: string): Option {
+  return new Option(flags, `${description} (repeatable)`).argParser((value: string, values: readonly string[] = []) => [...values, value])
 }
 
 /** Flags of every backend; they may stand before or after its name. */
 const COMMON_FLAGS = [
-  text('--cpus <number>', 'number of processors', '1'),
-  text('--mem <MiB>', 'memory', '1024'),
-  list('--disk <disk>', 'a disk to attach, created when missing: [file=]PATH,size=10G,format=qcow2 (repeatable)'),
+  new Option('--cpus <number>', 'number of processors').default('1'),
+  new Option('--mem <MiB>', 'memory').default('1024'),
+  list('--disk <disk>', 'a disk to attach, created when missing: [file=]PATH,size=10G,format=qcow2'),
 ]
 
 const QEMU_FLAGS = [
-  toggle('--gui', 'open a window in place of the serial console'),
-  toggle('--uefi', 'boot with UEFI firmware'),
-  toggle('--iso', 'the image is a CD'),
-  toggle('--squashfs', 'the image is a kernel and a squashfs root'),
-  toggle('--kernel', 'the image is a kernel and an initrd'),
-  text('--state <directory>', 'where the machine keeps its disks and addresses (default: PATH-state)'),
-  text('--data <string>', 'user data for the guest'),
-  text('--data-file <file>', 'user data for the guest, from a file'),
-  text('--fw <file>', 'UEFI firmware'),
+  new Option('--gui', 'open a window in place of the serial console'),
+  new Option('--uefi', 'boot with UEFI firmware'),
+  new Option('--iso', 'the image is a CD'),
+  new Option('--squashfs', 'the image is a kernel and a squashfs root'),
+  new Option('--kernel', 'the image is a kernel and an initrd'),
+  new Option('--state <directory>', 'where the machine keeps its disks and addresses (default: PATH-state)'),
+  new Option('--data <string>', 'user data for the guest'),
+  new Option('--data-file <file>', 'user data for the guest, from a file'),
+  new Option('--fw <file>', 'UEFI firmware'),
   new Option('--accel <list>', 'accelerators, as kvm:tcg (default: LINUXKIT_QEMU_ACCEL, else KVM where it is proved to work)'),
-  text('--arch <architecture>', 'architecture of the machine (default: that of this host)'),
-  text('--qemu <program>', 'QEMU program (default: qemu-system-ARCH in $PATH)'),
-  toggle('--detached', 'no longer possible'),
-  text('--networking <kind>', 'user, none, bridge,NAME or tap,NAME', 'user'),
-  list('--publish <ports>', 'lead a port of this host to the guest: HOST:GUEST[/udp] (repeatable)'),
-  toggle('--usb', 'add a USB controller'),
-  list('--device <device>', 'add a device, in the words of QEMU (repeatable)'),
-  list('--virtiofs <directory>', 'share a directory as virtiofs0, virtiofs1, ... (repeatable)'),
-  text('--virtiofsd <program>', 'virtiofs daemon'),
+  new Option('--arch <architecture>', 'architecture of the machine (default: that of this host)'),
+  new Option('--qemu <program>', 'QEMU program (default: qemu-system-ARCH in $PATH)'),
+  new Option('--detached', 'no longer possible'),
+  new Option('--networking <kind>', 'user, none, bridge,NAME or tap,NAME').default('user'),
+  list('--publish <ports>', 'lead a port of this host to the guest: HOST:GUEST[/udp]'),
+  new Option('--usb', 'add a USB controller'),
+  list('--device <device>', 'add a device, in the words of QEMU'),
+  list('--virtiofs <directory>', 'share a directory as virtiofs0, virtiofs1, ...'),
+  new Option('--virtiofsd <program>', 'virtiofs daemon'),
   new Option('--until <regex>', 'stop the machine, with success, when a line of the console matches'),
   new Option('--timeout <duration>', 'stop the machine, with failure, after this time: 90s, 10m'),
 ]
