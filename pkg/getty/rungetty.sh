@@ -62,6 +62,10 @@ for word in $words; do
 		say "getty: cmdline has console=$device but /dev/$device is not a character device; not starting getty for $device"
 		continue
 	fi
+	if ! stty -F "/dev/$device" > /dev/null 2>&1; then
+		say "getty: there is no hardware behind /dev/$device; not starting getty for $device"
+		continue
+	fi
 	grep -qx "$device" /etc/securetty || echo "getty: $device is not in /etc/securetty, so root cannot log in there" > "/dev/$device"
 	say "getty: starting getty for $device"
 	keep "$device" "$speed" &
