@@ -31,7 +31,7 @@ $(CLI): node_modules/.package-lock.json $(SOURCES)
 	@node scripts/bundle.mjs
 
 node_modules/.package-lock.json: package.json package-lock.json
-	@npm ci --no-fund --no-audit --loglevel=error
+	@npm install --no-save --no-fund --no-audit --loglevel=error
 	@touch $@
 
 clean:

@@ -21,7 +21,7 @@ const files = (await readdir(root, { recursive: true })).filter((name) => name.e
 const imports = new Map()
 const problems = []
 
-const roomOf = (file) => file.split(sep)[0]
+const roomOf = (file) => file.split(sep)[0].replace(/\.test\.ts$/u, '.ts')
 
 for (const file of files) {
   const text = await readFile(join(root, file), 'utf8')

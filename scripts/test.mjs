@@ -64,7 +64,16 @@ async function goTests() {
 
 async function vitest(project) {
   const file = join(scratch, `${project}.json`)
-  const status = await run('npx', ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile=${file}`])
+  const status = await run('npx', [
+    '--no-install',
+    'vitest',
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile=${file}`,
+  ])
   const report = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'))
   passed += report.numPassedTests ?? 0
   // A file that cannot be loaded, or no report at all, fails without a test.
@@ -72,9 +81,9 @@ async function vitest(project) {
 }
 
 try {
-  await check('types', 'npx', ['tsc', '--noEmit', '-p', '.'])
-  await check('lint', 'npx', ['oxlint', '--type-aware', 'src', 'test', 'scripts'])
-  await check('format', 'npx', ['oxfmt', '--check', 'src', 'test', 'scripts'])
+  await check('types', 'npx', ['--no-install', 'tsc', '--noEmit', '-p', '.'])
+  await check('lint', 'npx', ['--no-install', 'oxlint', '--type-aware', 'src', 'test', 'scripts'])
+  await check('format', 'npx', ['--no-install', 'oxfmt', '--check', 'src', 'test', 'scripts'])
   await check('boundaries between the rooms', 'node', ['scripts/boundaries.mjs'])
   await goFormat()
   await check('go vet', 'go', ['vet', './...'], { cwd: 'guest' })

@@ -1,12 +1,6 @@
 import type { ImageCache } from './cache.js'
+import { ATTESTATION, PREDICATE_TYPE, SPDX_DOCUMENT, SUBJECT_DIGEST, SUBJECT_KIND } from './attestation-annotations.js'
 import { MEDIA_TYPE, type Descriptor, type Platform } from './oci.js'
-
-// BuildKit, docs/attestations/attestation-storage.md: how attestations stand beside images in an index.
-export const SUBJECT_KIND = 'vnd.docker.reference.type'
-export const SUBJECT_DIGEST = 'vnd.docker.reference.digest'
-export const ATTESTATION = 'attestation-manifest'
-export const PREDICATE_TYPE = 'in-toto.io/predicate-type'
-export const SPDX_DOCUMENT = 'https://spdx.dev/Document'
 
 /** Entries of an index that are not images have this platform, so that no container engine picks them. */
 const NO_PLATFORM: Platform = { architecture: 'unknown', os: 'unknown' }

@@ -1,16 +1,24 @@
 import { decompress } from '../archive/decompress.js'
+import type { Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
-import { ATTESTATION, PREDICATE_TYPE, SPDX_DOCUMENT, SUBJECT_DIGEST, SUBJECT_KIND } from './attestation.js'
-import type { ImageCache } from './cache.js'
-import { isIndex, MEDIA_TYPE, type Descriptor, type ImageConfig, type Index, type Manifest } from './oci.js'
+import { ATTESTATION, PREDICATE_TYPE, SPDX_DOCUMENT, SUBJECT_DIGEST, SUBJECT_KIND } from './attestation-annotations.js'
+import type { JsonNode } from './json-node.js'
+import { isIndex, MEDIA_TYPE, type BlobId, type Descriptor, type ImageConfig, type Index, type Manifest } from './oci.js'
 import type { Reference } from './reference.js'
 import { through } from './through.js'
 
 /** An SBOM lists every file of an image, so it is large for a JSON document. */
 const SBOM_LIMIT = 128 << 20
 
+/** What an image reads from: the cache that holds it. */
+export interface ImageStore {
+  blob(blob: BlobId): Content
+  readJson(blob: BlobId, limit?: number): Promise<JsonNode>
+  readIndexOrManifest(blob: BlobId): Promise<Index | Manifest>
+}
+
 interface Members {
-  readonly cache: ImageCache
+  readonly cache: ImageStore
   readonly reference: Reference
   readonly root: Descriptor
   readonly index: Index | undefined
@@ -28,7 +36,7 @@ export class CachedImage {
   readonly descriptor: Descriptor
   readonly manifest: Manifest
   readonly config: ImageConfig
-  readonly #cache: ImageCache
+  readonly #cache: ImageStore
   readonly #index: Index | undefined
 
   constructor(members: Members) {

@@ -1,7 +1,7 @@
 import { gzip } from '../archive/gzip.js'
 import { DigestMeter, type Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
-import { SUBJECT_DIGEST } from './attestation.js'
+import { SUBJECT_DIGEST } from './attestation-annotations.js'
 import type { ImageCache } from './cache.js'
 import {
   isIndex,
