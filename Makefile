@@ -3,6 +3,10 @@
 CLI := dist/linuxkit.cjs
 SOURCES := $(shell find src -name '*.ts' -not -name '*.test.ts') scripts/bundle.mjs package.json
 
+# Versions come from package-lock.json; "npm ci" would also want the programs of other platforms, which not every registry has.
+# What npm has in its own cache is enough, when it has all: without a network npm would wait for minutes.
+NPM_INSTALL := npm install --no-save --no-fund --no-audit --loglevel=error
+
 .PHONY: boot test check format build clean
 
 ## boot: build examples/linuxkit.yml and boot it in QEMU, with a console to log in to
@@ -31,7 +35,7 @@ $(CLI): node_modules/.package-lock.json $(SOURCES)
 	@node scripts/bundle.mjs
 
 node_modules/.package-lock.json: package.json package-lock.json
-	@npm install --no-save --no-fund --no-audit --loglevel=error
+	@$(NPM_INSTALL) --offline 2> /dev/null || $(NPM_INSTALL)
 	@touch $@
 
 clean:
