@@ -1,22 +1,65 @@
-// Bundles the command line into one file, so that it starts as fast as Node itself.
-// openpgp stays outside: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
+// Bundles the command line into two files: dist/linuxkit.cjs, which knows the commands and their flags and so starts about as fast as Node itself, and
+// dist/library.cjs with everything that the commands load when they run ("await import(...)" in src/cli/).
+// openpgp stays outside of both: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
 import { chmod, readFile } from 'node:fs/promises'
+import { relative, resolve } from 'node:path'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+const directory = process.argv[2] ?? 'dist'
 
-await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/linuxkit.cjs',
+const common = {
   bundle: true,
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['openpgp'],
-  banner: { js: '#!/usr/bin/env node' },
+  external: ['openpgp', './library.cjs'],
   define: { LINUXKIT_VERSION: JSON.stringify(version) },
   minifySyntax: true,
+  minifyWhitespace: true,
   legalComments: 'linked',
   logLevel: 'warning',
+}
+
+/** Sources that the commands load when they run; each is a member of the library's exports. */
+const lazy = new Set()
+
+const lazyImports = {
+  name: 'lazy-imports',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^[.]/ }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'dynamic-import') return undefined
+      const source = relative('.', resolve(resolveDir, path)).replace(/\.js$/u, '.ts')
+      lazy.add(source)
+      return { path: source, namespace: 'lazy' }
+    })
+    plugin.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
+      contents: `module.exports = require('./library.cjs')[${JSON.stringify(path)}]`,
+      resolveDir: '.',
+    }))
+  },
+}
+
+const { metafile } = await build({
+  ...common,
+  entryPoints: ['src/cli/main.ts'],
+  outfile: `${directory}/linuxkit.cjs`,
+  banner: { js: '#!/usr/bin/env node' },
+  plugins: [lazyImports],
+  metafile: true,
 })
-await chmod('dist/linuxkit.cjs', 0o755)
+
+// A module in both files would exist twice at run time, and "instanceof LinuxkitError" would not hold across them.
+const entry = new Set(Object.keys(metafile.inputs).filter((input) => input.startsWith('src/')))
+const shared = [...entry].filter((input) => !input.startsWith('src/cli/'))
+if (shared.length > 0) throw new Error(`src/cli/ must load these with "await import(...)": ${shared.join(', ')}`)
+
+await build({
+  ...common,
+  stdin: {
+    contents: [...lazy].map((source) => `exports[${JSON.stringify(source)}] = require(${JSON.stringify(`./${source}`)})`).join('\n'),
+    resolveDir: '.',
+  },
+  outfile: `${directory}/library.cjs`,
+})
+await chmod(`${directory}/linuxkit.cjs`, 0o755)

@@ -1,8 +1,6 @@
 import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Option, type Command } from 'commander'
-import { hostArch } from '../base/arch.js'
-import { writeAtomic } from '../base/files.js'
 import type { ExportFormat, ExportOptions } from '../image/export.js'
 import type { CliContext } from './context.js'
 import { bytes } from './progress.js'
@@ -48,13 +46,16 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
     .argument('<name>', 'the image')
     .requiredOption('--outfile <file>', 'the archive to write; "-" for standard output')
     .addOption(new Option('--format <format>', 'what to write').choices(EXPORT_FORMATS).default('oci'))
-    .option('--platform <os/arch>', 'which image of a multi-platform one', `linux/${hostArch()}`)
+    .option('--platform <os/arch>', "which image of a multi-platform one (default: this machine's)")
     .option('--name <name>', 'what to call the image in the archive')
-    .action(async (image: string, options: ExportOptions & { readonly outfile: string }) => {
+    .action(async (image: string, options: Omit<ExportOptions, 'platform'> & { readonly platform?: string; readonly outfile: string }) => {
       const { cacheDirectory, signal } = context()
       const { openCache } = await import('../image/cache.js')
       const { exportImage } = await import('../image/export.js')
-      const archive = exportImage(await openCache(cacheDirectory), image, options, signal)
+      const { hostArch } = await import('../base/arch.js')
+      const { writeAtomic } = await import('../base/files.js')
+      const platform = options.platform ?? `linux/${hostArch()}`
+      const archive = exportImage(await openCache(cacheDirectory), image, { ...options, platform }, signal)
       if (options.outfile === '-') await pipeline(archive, process.stdout, { end: false })
       else await writeAtomic(options.outfile, archive)
     })

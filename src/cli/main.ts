@@ -6,7 +6,6 @@ import { addCacheCommand } from './cache.js'
 import type { CliContext } from './context.js'
 import { addPkgCommand } from './pkg.js'
 import { createRenderer, type Renderer } from './progress.js'
-import { reportError } from './report.js'
 import { addRunCommand } from './run.js'
 import { addVersionCommand } from './version.js'
 
@@ -64,6 +63,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     renderer?.close()
     if (error instanceof CommanderError) return error.exitCode
+    const { reportError } = await import('./report.js')
     const report = reportError(error, process.stderr.isTTY && process.env['NO_COLOR'] === undefined)
     process.stderr.write(`${report.text}\n`)
     return report.exitCode

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { hostArch } from '../base/arch.js'
 import type { Package } from '../pkg/package.js'
 import type { CliContext } from './context.js'
 
@@ -19,7 +18,7 @@ interface ShowTagFlags extends TagFlags {
 }
 
 interface BuildFlags extends TagFlags {
-  readonly platforms: string
+  readonly platforms?: string
   readonly force?: true
   readonly debianMirror?: string
   readonly debianKeyring?: string
@@ -32,7 +31,7 @@ export function addPkgCommand(program: Command, context: () => CliContext): void
   withTagFlags(command.command('build'))
     .description('build packages into the image cache')
     .argument('<directory...>', 'the packages')
-    .option('--platforms <list>', 'what to build for, like linux/amd64,linux/arm64', `linux/${hostArch()}`)
+    .option('--platforms <list>', "what to build for, like linux/amd64,linux/arm64 (default: this machine's)")
     .option('--force', 'build also what is in the cache already')
     .option('--debian-mirror <url>', "mirror of the Debian archive (default: LINUXKIT_DEBIAN_MIRROR, else that of this host's apt)")
     .option('--debian-keyring <file>', 'keys that the Debian archive is signed with')
@@ -40,10 +39,11 @@ export function addPkgCommand(program: Command, context: () => CliContext): void
       const { cacheDirectory, progress, signal, print } = context()
       const { openCache } = await import('../image/cache.js')
       const { buildPackage, parsePlatforms } = await import('../pkg/builder.js')
+      const { hostArch } = await import('../base/arch.js')
       const { debianMirror: mirror, debianKeyring: keyring } = flags
       const options = {
         ...flags,
-        platforms: parsePlatforms(flags.platforms),
+        platforms: flags.platforms === undefined ? [hostArch()] : parsePlatforms(flags.platforms),
         mirror,
         keyring,
         cache: await openCache(cacheDirectory),

@@ -1,5 +1,4 @@
 import { Option, type Command } from 'commander'
-import { LinuxkitError } from '../base/errors.js'
 import type { QemuFlags } from '../platform/qemu/options.js'
 import type { CliContext } from './context.js'
 
@@ -75,7 +74,8 @@ export function addRunCommand(program: Command, context: () => CliContext): void
       .command(backend, { hidden: true, isDefault: defaultBackend === backend })
       .argument('[arguments...]')
       .allowUnknownOption()
-      .action(() => {
+      .action(async () => {
+        const { LinuxkitError } = await import('../base/errors.js')
         throw new LinuxkitError('run/backend', `this version cannot run images with ${backend}`, { hint: 'use linuxkit run qemu' })
       })
   }
@@ -100,8 +100,9 @@ async function runWithQemu(path: string, flags: Flags, context: CliContext): Pro
 }
 
 /** Resolves when the chunk has been taken. */
-function writeToStdout(chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function writeToStdout(chunk: Uint8Array): Promise<void> {
+  const { LinuxkitError } = await import('../base/errors.js')
+  await new Promise<void>((resolve, reject) => {
     process.stdout.write(chunk, (error) => {
       if (error) reject(new LinuxkitError('run/output', 'nobody reads the console any more', { cause: error }))
       else resolve()
