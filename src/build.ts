@@ -5,13 +5,12 @@ import { isSystemError, LinuxkitError } from './base/errors.js'
 import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
-import { openCache, type ImageCache } from './image/cache.js'
-import type { CachedImage } from './image/cached-image.js'
-import { parseReference } from './image/reference.js'
+import { openCache } from './image/cache.js'
 import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
+import { provideImages } from './pkg/provide-images.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
 
@@ -55,8 +54,16 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
   await checkDestination(destination, formats)
   const loaded = await load(options)
   const cache = await openCache(options.cacheDirectory)
-  const images = await findImages(loaded, cache, options)
-  const plan = await planImage(loaded.config, { imageOf: images, placeOf: loaded.placeOf, sbom: options.sbom })
+  const imageOf = await provideImages(imageNames(loaded.config), {
+    cache,
+    arch: options.arch,
+    packages: loaded.packages,
+    placeOf: loaded.placeOf,
+    mirror: options.debianMirror,
+    progress,
+    signal,
+  })
+  const plan = await planImage(loaded.config, { imageOf, placeOf: loaded.placeOf, sbom: options.sbom })
 
   const written: string[] = []
   for (const format of formats) {
@@ -101,42 +108,5 @@ async function checkDestination(destination: Destination, formats: readonly Form
     throw new LinuxkitError('build/no-directory', `the directory "${directory}" for the outputs does not exist`, {
       hint: `mkdir -p ${directory}`,
     })
-  }
-}
-
-/** Looks every image up, makes those that are packages of the user's own and missing, and complains of the others with their places. */
-async function findImages(loaded: LoadedConfig, cache: ImageCache, options: BuildOptions): Promise<(location: string) => CachedImage> {
-  const platform = { os: 'linux', architecture: options.arch } as const
-  const byReference = new Map<string, CachedImage>()
-  const byLocation = new Map<string, CachedImage>()
-  for (const [location, name] of imageNames(loaded.config)) {
-    const reference = parseReference(name)
-    let image = byReference.get(reference.text) ?? (await cache.find(reference, platform))
-    const directory = loaded.packages.get(reference.text)
-    if (image === undefined && directory !== undefined) {
-      // Loaded only when a package has to be made, for it brings the Debian client along.
-      const { buildPackage } = await import('./pkg/builder.js')
-      await buildPackage(directory, {
-        platforms: [options.arch],
-        cache,
-        mirror: options.debianMirror,
-        progress: options.progress,
-        signal: options.signal,
-      })
-      image = await cache.find(reference, platform)
-    }
-    if (image === undefined) {
-      throw new LinuxkitError('image/not-found', `${location}: the image ${reference.text} for linux/${options.arch} is not in the cache`, {
-        where: loaded.placeOf(location),
-        hint: 'this version does not pull from registries; make the image with "linuxkit pkg build" and name it by "@pkg:DIRECTORY"',
-      })
-    }
-    byReference.set(reference.text, image)
-    byLocation.set(location, image)
-  }
-  return (location) => {
-    const image = byLocation.get(location)
-    if (image === undefined) throw new Error(`no image was looked up for ${location}`)
-    return image
   }
 }

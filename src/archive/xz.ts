@@ -22,6 +22,24 @@ interface XzDecoder {
   destroy_context(context: number): void
 }
 
+/** Decoders that are not in use. Compiling one costs a millisecond, which counts when a kernel has thousands of compressed modules. */
+const idle: XzDecoder[] = []
+const MOST_IDLE = 4
+/** The memory of a decoder never shrinks again: one that has met a large dictionary is left to the garbage collector. */
+const LARGEST_IDLE = 4 << 20
+
+async function takeDecoder(): Promise<XzDecoder> {
+  const found = idle.pop()
+  if (found !== undefined) return found
+  const library = xz.XzReadableStream as unknown as XzLibrary
+  await library._getModuleInstance()
+  return library._moduleInstance.exports
+}
+
+function giveBack(decoder: XzDecoder): void {
+  if (idle.length < MOST_IDLE && decoder.memory.buffer.byteLength <= LARGEST_IDLE) idle.push(decoder)
+}
+
 /** Results of the decoder (xz-embedded, `enum xz_ret`). */
 const XZ_OK = 0
 const XZ_STREAM_END = 1
@@ -32,10 +50,7 @@ const XZ_OPTIONS_ERROR = 6
  * @throws {LinuxkitError} `archive/unsupported`, and plain errors for what is not xz
  */
 export async function* decodeXz(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const library = xz.XzReadableStream as unknown as XzLibrary
-  // An instance of its own, because the memory of one never shrinks again.
-  await library._getModuleInstance()
-  const decoder = library._moduleInstance.exports
+  const decoder = await takeDecoder()
   const context = decoder.create_context()
   const reader = new ByteReader(source)
   try {
@@ -59,6 +74,7 @@ export async function* decodeXz(source: AsyncIterable<Uint8Array>): AsyncIterabl
     }
   } finally {
     decoder.destroy_context(context)
+    giveBack(decoder)
     await reader.close()
   }
 }

@@ -9,7 +9,7 @@ import { addToIndex, writeImage } from '../image/image-writer.js'
 import type { Descriptor } from '../image/oci.js'
 import type { Reference } from '../image/reference.js'
 import { isFor, type DebianSection } from './debian-section.js'
-import { openDebianArchive, type DebianArchiveOptions, type DebianPackage } from './debian/index.js'
+import { openDebianArchive, type DebianArchive, type DebianArchiveOptions, type DebianPackage } from './debian/index.js'
 import type { FileTree } from './file-tree.js'
 import { kernelImage } from './kernel/kernel-image.js'
 import { loadPackage, packageReference, type Package, type PackageOptions } from './package.js'
@@ -26,6 +26,8 @@ export interface BuildOptions extends PackageOptions, ArchiveAccess {
   readonly cache: ImageCache
   /** Builds also what is in the cache already. */
   readonly force?: boolean | undefined
+  /** Opens the Debian archive; see {@link sharedArchives}. By default each package opens it anew. */
+  readonly openArchive?: typeof openDebianArchive | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -66,14 +68,11 @@ export async function buildPackage(directory: string, options: BuildOptions): Pr
   const sboms: Descriptor[] = []
   for (const arch of missing) {
     const id = `pkg/${reference.text}/${arch}`
-    progress({ type: 'start', id, title: `Building ${one.tag} for ${arch}` })
-    try {
-      const { image, sbom } = await buildPlatform(one, reference, arch, options)
-      images.push(image)
-      sboms.push(sbom)
-    } finally {
-      progress({ type: 'finish', id })
-    }
+    progress({ type: 'start', id, title: `package ${one.tag} (${arch})` })
+    const { image, sbom } = await buildPlatform(one, reference, arch, options)
+    images.push(image)
+    sboms.push(sbom)
+    progress({ type: 'finish', id, note: 'built' })
   }
   const descriptor = images.length === 0 ? await cache.resolve(reference) : await addToIndex(cache, reference.text, [...images, ...sboms])
   if (descriptor === undefined)
@@ -146,6 +145,17 @@ function debianSectionOf(one: Package): DebianSection {
   )
 }
 
+/** Opens the archive once for each release and architecture, however many packages are built: verifying and reading its lists takes a second. */
+export function sharedArchives(): typeof openDebianArchive {
+  const opened = new Map<string, Promise<DebianArchive>>()
+  return (options) => {
+    const key = `${options.release}/${options.arch}`
+    const archive = opened.get(key) ?? openDebianArchive(options)
+    opened.set(key, archive)
+    return archive
+  }
+}
+
 async function fetchPackages(one: Package, section: DebianSection, arch: Arch, options: BuildOptions) {
   const wanted = section.packages
     .filter((wish) => typeof wish === 'string' || isFor(wish, arch))
@@ -153,7 +163,8 @@ async function fetchPackages(one: Package, section: DebianSection, arch: Arch, o
   if (wanted.length === 0) return []
   const { mirror, keyring, aptDirectory, environment, checkValidUntil, progress, signal } = options
   const access = { mirror, keyring, aptDirectory, environment, checkValidUntil, progress, signal }
-  const archive = await openDebianArchive({ ...access, release: section.release, arch, cacheDirectory: options.cache.directory })
+  const open = options.openArchive ?? openDebianArchive
+  const archive = await open({ ...access, release: section.release, arch, cacheDirectory: options.cache.directory })
   return archive.download(located(one, section, () => archive.resolve(wanted, section.exclude)))
 }
 
