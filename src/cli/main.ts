@@ -50,10 +50,15 @@ async function main(argv: readonly string[]): Promise<number> {
   addRunCommand(program, context)
   addVersionCommand(program, context, basename(argv[1] ?? 'linuxkit', '.cjs'))
 
+  let interruptedAt = 0
   const interrupt = (): void => {
-    // A second Ctrl-C is the user's word that cleaning up takes too long.
-    if (controller.signal.aborted) process.exit(130)
-    controller.abort()
+    if (!controller.signal.aborted) {
+      interruptedAt = Date.now()
+      controller.abort()
+      return
+    }
+    // A second Ctrl-C is the user's word that cleaning up takes too long. Some senders signal both the process and its group: that is one.
+    if (Date.now() - interruptedAt > 1000) process.exit(130)
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
