@@ -2,12 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readAll } from './base/content.js'
+import { bytesContent, readAll } from './base/content.js'
 import { LinuxkitError } from './base/errors.js'
 import { silent } from './base/progress.js'
 import { build, defaultName, type BuildOptions } from './build.js'
 import { openCache } from './image/cache.js'
+import { writeIndex } from './image/image-writer.js'
+import { parseReference } from './image/reference.js'
 import { addImage, tarOf } from './rootfs/test-support.js'
 
 const LABEL = 'org.mobyproject.config'
@@ -66,7 +69,7 @@ afterEach(() => rm(root, { recursive: true, force: true }))
 function options(overrides: Partial<BuildOptions> = {}): BuildOptions {
   return {
     sources: [join(root, 'image.yml')],
-    formats: ['kernel+initrd', 'tar'],
+    formats: ['kernel+initrd', 'tar-kernel-initrd'],
     destination: { type: 'files', base: join(root, 'image') },
     arch: 'amd64',
     cacheDirectory,
@@ -141,7 +144,7 @@ describe('build', () => {
   it('makes the same bytes every time, and leaves nothing but them', async () => {
     await build(options())
     const names = (await readdir(root)).filter((name) => name.startsWith('image'))
-    expect(names.sort()).toEqual(['image-cmdline', 'image-initrd.img', 'image-kernel', 'image.tar', 'image.yml'])
+    expect(names.sort()).toEqual(['image-cmdline', 'image-initrd.img', 'image-initrd.tar', 'image-kernel', 'image.yml'])
     const first = await Promise.all(names.map((name) => readFile(join(root, name))))
     await build(options())
     const second = await Promise.all(names.map((name) => readFile(join(root, name))))
@@ -158,6 +161,76 @@ describe('build', () => {
     await build(options({ formats: ['tar'] }))
     expect(Buffer.concat(chunks).equals(await readFile(join(root, 'image.tar')))).toBe(true)
     await expect(build(options({ destination: { type: 'stream', write } }))).rejects.toMatchObject({ code: 'build/not-a-stream' })
+  })
+
+  it('makes a tar of kernel, initrd and command line that holds the same as the single files', async () => {
+    await build(options())
+    const archive = join(root, 'image-initrd.tar')
+    expect(output('tar', '-tf', archive).trim().split('\n')).toEqual(['kernel', 'initrd.img', 'cmdline'])
+    const initrd = execFileSync('tar', ['-xOf', archive, 'initrd.img'], { maxBuffer: 1 << 28 })
+    expect(initrd.equals(await readFile(join(root, 'image-initrd.img')))).toBe(true)
+  })
+
+  it('makes a context for docker build, with the SBOM last', async () => {
+    await build(options({ formats: ['docker'] }))
+    const names = output('tar', '--warning=no-unknown-keyword', '-tf', join(root, 'image.docker')).trim().split('\n')
+    expect(names.slice(-2)).toEqual(['Dockerfile', 'sbom.spdx.json'])
+    const dockerfile = output('tar', '--warning=no-unknown-keyword', '-xOf', join(root, 'image.docker'), 'Dockerfile')
+    expect(dockerfile).toContain('ENTRYPOINT ["/bin/rc.init"]')
+  })
+
+  it('lets no other format stand beside one that is a stream', async () => {
+    await expect(build(options({ formats: ['kernel+initrd', 'tar'] }))).rejects.toMatchObject({ code: 'build/format-alone' })
+  })
+
+  it.each([
+    ['gzip', (data: Buffer) => gzipSync(data)],
+    ['xz', (data: Buffer) => execFileSync('xz', ['-c'], { input: data })],
+    ['zstd', (data: Buffer) => execFileSync('zstd', ['-c'], { input: data })],
+  ])('unpacks a bzImage whose payload is compressed with %s', async (name, compress) => {
+    const payload = compress(Buffer.from('the kernel proper'))
+    // The kernel's build appends the size to what is not gzip.
+    const stored = name === 'gzip' ? payload : Buffer.concat([payload, Buffer.alloc(4)])
+    const image = Buffer.alloc(1024 + stored.length)
+    image.writeUInt8(0, 0x1f1)
+    image.writeUInt16LE(0xaa55, 0x1fe)
+    image.write('HdrS', 0x202)
+    image.writeUInt32LE(512, 0x248)
+    image.writeUInt32LE(stored.length, 0x24c)
+    stored.copy(image, 1024)
+    await addImage(await openCache(cacheDirectory), 'test/kernel', { kernel: { content: bytesContent(image) } })
+    await writeFile(join(root, 'image.yml'), 'kernel:\n  image: test/kernel\n  tar: none\n')
+    await build(options({ formats: ['kernel+initrd'], decompressKernel: true }))
+    expect(await readFile(join(root, 'image-kernel'), 'utf8')).toBe('the kernel proper')
+  })
+
+  it('says so when a kernel is not compressed', async () => {
+    await expect(build(options({ decompressKernel: true }))).rejects.toMatchObject({ code: 'build/decompress-kernel' })
+  })
+
+  it('holds an image as a layout in a volume of format oci', async () => {
+    const cache = await openCache(cacheDirectory)
+    const image = await cache.resolve(parseReference('test/web'))
+    if (image === undefined) throw new Error('no image')
+    await cache.setName(
+      parseReference('test/multi').text,
+      await writeIndex(cache, [{ ...image, platform: { os: 'linux', architecture: 'amd64' } }]),
+    )
+    await writeFile(
+      join(root, 'image.yml'),
+      'volumes:\n  - name: data\n    image: test/multi\n    format: oci\n    platforms: [linux/amd64]\n',
+    )
+    await build(options({ formats: ['tar'], sbom: undefined }))
+    execFileSync('tar', ['--warning=no-unknown-keyword', '-xf', join(root, 'image.tar'), '-C', root])
+    const layout = join(root, 'containers/volumes/data/lower')
+    // skopeo takes a layout apart by its index; what it finds has to be the image that went in.
+    const config = JSON.parse(output('skopeo', 'inspect', '--config', `oci:${layout}:docker.io/test/multi`)) as { architecture: string }
+    expect(config.architecture).toBe('amd64')
+    await writeFile(
+      join(root, 'image.yml'),
+      'volumes:\n  - name: data\n    image: test/multi\n    format: oci\n    platforms: [linux/s390x]\n',
+    )
+    await expect(build(options())).rejects.toMatchObject({ code: 'image/no-platform' })
   })
 
   it('names the line of an image that is nowhere', async () => {
@@ -205,7 +278,7 @@ describe('build', () => {
   it('knows the formats, those to come, and near misses', async () => {
     for (const [format, hint] of [
       ['tra', 'did you mean "tar"?'],
-      ['iso-bios', 'it can write kernel+initrd and tar'],
+      ['iso-bios', 'it can write kernel+initrd, tar, tar-kernel-initrd, docker'],
     ] as const) {
       await expect(build(options({ formats: [format] }))).rejects.toMatchObject({ code: 'build/unknown-format', hint })
     }

@@ -10,7 +10,7 @@ import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
-import { provideImages } from './pkg/provide-images.js'
+import { provideImages, provideLayout } from './pkg/provide-images.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
 
@@ -26,6 +26,8 @@ export interface BuildOptions {
   readonly destination: Destination
   readonly arch: Arch
   readonly cacheDirectory: string
+  /** Whether the kernel is unpacked, for boot loaders that cannot do it. */
+  readonly decompressKernel?: boolean | undefined
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
   /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
@@ -54,7 +56,7 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
   await checkDestination(destination, formats)
   const loaded = await load(options)
   const cache = await openCache(options.cacheDirectory)
-  const imageOf = await provideImages(imageNames(loaded.config), {
+  const provide = {
     cache,
     arch: options.arch,
     packages: loaded.packages,
@@ -62,8 +64,14 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
     mirror: options.debianMirror,
     progress,
     signal,
+  }
+  const plan = await planImage(loaded.config, {
+    imageOf: await provideImages(imageNames(loaded.config), provide),
+    layoutOf: (location, name, platforms) => provideLayout(location, name, platforms, provide),
+    placeOf: loaded.placeOf,
+    decompressKernel: options.decompressKernel ?? false,
+    sbom: options.sbom,
   })
-  const plan = await planImage(loaded.config, { imageOf, placeOf: loaded.placeOf, sbom: options.sbom })
 
   const written: string[] = []
   for (const format of formats) {
@@ -90,14 +98,16 @@ function load({ sources, signal }: Pick<BuildOptions, 'sources' | 'signal'>): Pr
 }
 
 async function checkDestination(destination: Destination, formats: readonly Format[]): Promise<void> {
+  const streamed = formats.find((format) => format.streams)
+  if (formats.length > 1 && streamed !== undefined) {
+    throw new LinuxkitError('build/format-alone', `the format ${streamed.name} can only be made alone`, { hint: 'run a build for each' })
+  }
   if (destination.type === 'stream') {
-    const single = formats.length === 1 && formats[0]?.streams === true
-    if (!single) {
-      throw new LinuxkitError('build/not-a-stream', 'only one format that makes a single file can be streamed', {
-        hint: 'use --format tar, or --name and --dir instead of --o',
-      })
-    }
-    return
+    if (streamed !== undefined) return
+    const names = formats.map(({ name }) => name).join(', ')
+    throw new LinuxkitError('build/not-a-stream', `${names} cannot be streamed, because it is not a single file`, {
+      hint: 'use --format tar, or --name and --dir instead of --o',
+    })
   }
   const directory = join(destination.base, '..')
   const status = await stat(directory).catch((error: unknown) => {

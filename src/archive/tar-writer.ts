@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { EMPTY } from '../base/content.js'
+import { bytesContent, concatContents, EMPTY, type Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
 import type { Entry, EntryType } from './entry.js'
 import { paddedContent } from './padded-content.js'
@@ -30,12 +30,23 @@ type Field = keyof typeof FIELDS
 export async function* writeTar(entries: AsyncIterable<Entry>): AsyncIterable<Uint8Array> {
   for await (const entry of entries) {
     const content = entry.type === 'file' ? entry.content : EMPTY
-    const records = paxRecords(entry, content.size)
-    yield records.size === 0
-      ? entryHeader(entry, content.size)
-      : Buffer.concat([extendedHeader(entry.path, records), entryHeader(entry, content.size)])
+    yield headersOf(entry, content.size)
     yield* paddedContent(content, padding(content.size), entry.path)
   }
+}
+
+/** A whole archive, its end included, of entries whose contents can be opened again. */
+export function tarContent(entries: readonly Entry[]): Content {
+  const pieces = entries.flatMap((entry) => {
+    const content = entry.type === 'file' ? entry.content : EMPTY
+    return [bytesContent(headersOf(entry, content.size)), content, bytesContent(new Uint8Array(padding(content.size)))]
+  })
+  return concatContents([...pieces, bytesContent(TAR_END)])
+}
+
+function headersOf(entry: Entry, size: number): Buffer {
+  const records = paxRecords(entry, size)
+  return records.size === 0 ? entryHeader(entry, size) : Buffer.concat([extendedHeader(entry.path, records), entryHeader(entry, size)])
 }
 
 /** What the ustar header of an entry cannot say. */

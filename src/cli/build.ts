@@ -10,6 +10,7 @@ interface BuildFlags {
   readonly format: readonly string[]
   readonly arch?: string
   readonly dryRun?: true
+  readonly decompressKernel?: true
   readonly sbom: boolean
   readonly sbomOutput: string
   readonly sbomCurrentTime?: true
@@ -30,9 +31,15 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     .option('--name <name>', 'base name of the outputs (default: that of the last file)')
     .option('--dir <directory>', 'where the outputs go', '')
     .option('--o <file>', 'write a single file, - for standard output (formats that make one file only)')
-    .option('-f, --format <formats>', 'what to make: kernel+initrd (default) or tar; several with commas', appendList, [])
+    .option(
+      '-f, --format <formats>',
+      'what to make: kernel+initrd (default), tar, tar-kernel-initrd, docker; several with commas',
+      appendList,
+      [],
+    )
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
     .option('--dry-run', 'print the merged configuration and stop')
+    .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz), for boot loaders that cannot')
     .option('--no-sbom', 'leave out the list of what the image is made of')
     .option('--sbom-output <path>', 'path of that list in the image', 'sbom.spdx.json')
     .option('--sbom-current-time', 'date the list now instead of with the fixed time of builds')
@@ -56,7 +63,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     })
   }
   if (flags.sbom && flags.sbomOutput === '') {
-    throw new LinuxkitError('cli/flags', '--sbom-output needs a path', { hint: 'use --no-sbom to leave the list out' })
+    throw new LinuxkitError('cli/flags', '--sbom-output needs a filename', { hint: 'use --no-sbom to leave the list out' })
   }
   const formats = flags.format.length > 0 ? flags.format : [flags.o === undefined ? 'kernel+initrd' : 'tar']
   const written = await build({
@@ -68,6 +75,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     sbom: flags.sbom
       ? { path: flags.sbomOutput, created: rfc3339(flags.sbomCurrentTime === true ? Date.now() : FIXED_TIME.seconds * 1000) }
       : undefined,
+    decompressKernel: flags.decompressKernel,
     debianMirror: flags.debianMirror,
     progress: context.progress,
     signal: context.signal,

@@ -14,14 +14,25 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
 
   command
     .command('ls')
-    .description('list the images in the cache')
-    .action(async () => {
+    .description('list the images in the cache: name and digest')
+    .option('--long', 'show platforms and sizes too')
+    .action(async ({ long }: { readonly long?: true }) => {
       const cli = context()
       const { openCache } = await import('../image/cache.js')
       const { listImages } = await import('../image/list.js')
       const images = await listImages(await openCache(cli.cacheDirectory))
-      const rows = images.map(({ name, platforms, digest, size }) => [name, platforms.join(','), digest.slice(7, 19), bytes(size)])
-      for (const line of formatTable(['NAME', 'PLATFORMS', 'DIGEST', 'SIZE'], rows)) cli.print(line)
+      // Scripts of LinuxKit users read the short form.
+      const table =
+        long === true
+          ? formatTable(
+              ['NAME', 'PLATFORMS', 'DIGEST', 'SIZE'],
+              images.map(({ name, platforms, digest, size }) => [name, platforms.join(','), digest.slice(7, 19), bytes(size)]),
+            )
+          : formatTable(
+              ['image name', 'root manifest hash'],
+              images.map(({ name, digest }) => [name, digest]),
+            )
+      for (const line of table) cli.print(line)
     })
 
   command
@@ -44,11 +55,14 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
     .command('export')
     .description('write an image as a tar archive')
     .argument('<name>', 'the image')
-    .requiredOption('--outfile <file>', 'the archive to write; "-" for standard output')
+    .option('--outfile <file>', 'the archive to write; "-" for standard output (required)')
     .addOption(new Option('--format <format>', 'what to write').choices(EXPORT_FORMATS).default('oci'))
     .option('--platform <os/arch>', "which image of a multi-platform one (default: this machine's)")
     .option('--name <name>', 'what to call the image in the archive')
-    .action(async (image: string, options: Omit<ExportOptions, 'platform'> & { readonly platform?: string; readonly outfile: string }) => {
+    .action(async (image: string, options: Omit<ExportOptions, 'platform'> & { readonly platform?: string; readonly outfile?: string }) => {
+      const { LinuxkitError } = await import('../base/errors.js')
+      if (options.outfile === undefined)
+        throw new LinuxkitError('cli/flags', '--outfile is missing', { hint: 'name the archive to write, or - for standard output' })
       const { cacheDirectory, signal } = context()
       const { openCache } = await import('../image/cache.js')
       const { exportImage } = await import('../image/export.js')
@@ -75,11 +89,17 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
 
   command
     .command('clean')
-    .description('remove what no image needs: blobs of replaced images, unfinished downloads')
-    .action(async () => {
+    .description('empty the cache: images, downloads, everything')
+    .option('--unused', 'remove only what no image needs: blobs of replaced images, unfinished downloads')
+    .action(async ({ unused }: { readonly unused?: true }) => {
       const { cacheDirectory, progress } = context()
       const { openCache } = await import('../image/cache.js')
-      const { collectGarbage } = await import('../image/garbage.js')
+      const { collectGarbage, emptyCache } = await import('../image/garbage.js')
+      if (unused !== true) {
+        await emptyCache(await openCache(cacheDirectory))
+        progress({ type: 'info', message: `Cache emptied: ${cacheDirectory}` })
+        return
+      }
       const collected = await collectGarbage(await openCache(cacheDirectory))
       progress({ type: 'info', message: `Removed ${collected.removed} blobs, ${bytes(collected.bytes)}` })
       if (collected.kept > 0) {

@@ -1,17 +1,30 @@
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addBuildCommand } from './build.js'
 import { addCacheCommand } from './cache.js'
 import type { CliContext } from './context.js'
 import { addPkgCommand } from './pkg.js'
-import { createRenderer, type Renderer } from './progress.js'
+import { createRenderer, type Renderer, type Verbosity } from './progress.js'
 import { addRunCommand } from './run.js'
 import { addVersionCommand } from './version.js'
 
 interface GlobalOptions {
   readonly cache: string
   readonly quiet?: true
+  readonly verbose?: number
+}
+
+/** Four levels, as LinuxKit has them: errors, info, debug, trace. */
+function parseVerbose(text: string): number {
+  if (/^[0-3]$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is 0, 1, 2 or 3.')
+}
+
+function verbosityOf({ quiet, verbose }: GlobalOptions, program: Command): Verbosity {
+  if (quiet === true && verbose !== undefined && verbose > 0) program.error('error: --quiet cannot stand beside --verbose')
+  if (quiet === true || verbose === 0) return 'quiet'
+  return verbose === undefined ? 'normal' : 'structured'
 }
 
 /** Runs the command line and returns the status to end with. */
@@ -23,7 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
   /** Made when a command is about to run, for only then the flags are known. */
   const context = (): CliContext => {
     const options = program.opts<GlobalOptions>()
-    renderer = createRenderer(process.stderr, options.quiet === true ? 'quiet' : 'normal')
+    renderer = createRenderer(process.stderr, verbosityOf(options, program))
     return {
       signal: controller.signal,
       progress: renderer.progress,
@@ -42,6 +55,11 @@ async function main(argv: readonly string[]): Promise<number> {
         .default(join(homedir(), '.linuxkit', 'cache'), '~/.linuxkit/cache'),
     )
     .option('-q, --quiet', 'print errors and warnings only')
+    .addOption(
+      new Option('-v, --verbose <level>', 'how much to print, as lines with time and level: 0 warnings, 1 to 3 all').argParser(
+        parseVerbose,
+      ),
+    )
     .showHelpAfterError('(see --help)')
     .exitOverride()
   addBuildCommand(program, context)

@@ -7,11 +7,13 @@ export interface Renderer {
   close(): void
 }
 
-export type Verbosity = 'quiet' | 'normal'
+/** `quiet`: warnings only; `structured`: a line of key=value pairs for each event, as LinuxKit prints with -v. */
+export type Verbosity = 'quiet' | 'normal' | 'structured'
 
 /** Renders progress on a terminal as one moving line for each task at work, elsewhere as one plain line for each finished task. */
 export function createRenderer(stream: NodeJS.WriteStream, verbosity: Verbosity): Renderer {
   if (verbosity === 'quiet') return { progress: (event) => warnings(stream, event), close: () => {} }
+  if (verbosity === 'structured') return structuredRenderer(stream)
   return stream.isTTY ? terminalRenderer(stream) : plainRenderer(stream)
 }
 
@@ -45,6 +47,20 @@ function follow(tasks: Map<string, Task>, event: ProgressEvent, keep: (line: str
 function plainRenderer(stream: NodeJS.WritableStream): Renderer {
   const tasks = new Map<string, Task>()
   return { progress: (event) => follow(tasks, event, (line) => stream.write(`${line}\n`)), close: () => {} }
+}
+
+function structuredRenderer(stream: NodeJS.WritableStream): Renderer {
+  const tasks = new Map<string, Task>()
+  const write = (level: string, message: string): void => {
+    stream.write(`time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}\n`)
+  }
+  return {
+    progress(event) {
+      if (event.type === 'warning') write('warning', event.message)
+      else follow(tasks, event, (line) => write('info', line))
+    },
+    close: () => {},
+  }
 }
 
 /** Often enough to look alive, seldom enough not to cost time. */

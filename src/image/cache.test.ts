@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { entry } from '../archive/entry.js'
 import { textContent } from '../base/content.js'
 import { openCache, type ImageCache } from './cache.js'
-import { collectGarbage, removeImages } from './garbage.js'
+import { collectGarbage, emptyCache, removeImages } from './garbage.js'
 import { addToIndex } from './image-writer.js'
 import { listImages } from './list.js'
 import { MEDIA_TYPE } from './oci.js'
@@ -170,6 +170,20 @@ describe('find', () => {
     const { digest, size } = await storeImage(cache, NAME, [layer('x')])
     await writeFile(cache.blobs.path(digest), '{'.repeat(size))
     await expect(cache.find(REFERENCE, AMD64)).rejects.toMatchObject({ code: 'image/corrupt-blob' })
+  })
+})
+
+describe('emptyCache', () => {
+  it('takes everything of the cache and nothing else', async () => {
+    const cache = await temporaryCache()
+    await storeImage(cache, NAME, [layer('one')])
+    await mkdir(join(cache.directory, 'debian', 'pool'), { recursive: true })
+    await writeFile(join(cache.directory, 'mine'), 'stays')
+    await emptyCache(cache)
+    expect(await cache.names()).toEqual([])
+    expect(await cache.blobs.list()).toEqual([])
+    expect(await readdir(cache.directory)).toEqual(expect.not.arrayContaining(['debian']))
+    expect(await readFile(join(cache.directory, 'mine'), 'utf8')).toBe('stays')
   })
 })
 

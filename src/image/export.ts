@@ -79,7 +79,7 @@ async function* ociArchive(cache: ImageCache, { manifest, descriptor }: CachedIm
 /** Docker image specification v1.2, "Combined Image JSON + Filesystem Changeset Format". */
 async function* dockerArchive(cache: ImageCache, { manifest }: CachedImage, name: string): AsyncIterable<Entry> {
   const layerFile = (blob: BlobId): string => `${hex(blob)}.tar.gz`
-  const configFile = `${hex(manifest.config)}.json`
+  const configFile = manifest.config.digest
   yield file(configFile, cache.blob(manifest.config))
   for (const blob of distinct(manifest.layers)) yield file(layerFile(blob), cache.blob(blob))
   const description = [{ Config: configFile, RepoTags: [name], Layers: manifest.layers.map(layerFile) }]

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { sweepTemporaries } from '../base/files.js'
@@ -30,6 +32,18 @@ export async function collectGarbage(cache: ImageCache, grace = GRACE): Promise<
   await cache.blobs.sweep(grace)
   await sweepTemporaries(cache.directory, grace)
   return { removed: old.length, bytes: old.reduce((sum, { size }) => sum + size, 0), kept: garbage.length - old.length }
+}
+
+/** What lies in the cache beside the images: downloads from Debian, and encoded parts of images. */
+const OTHER_DIRECTORIES = ['debian', 'fragments']
+
+/** Removes all that is in the cache. Files in its directory that are not the cache's stay. */
+export async function emptyCache(cache: ImageCache): Promise<void> {
+  await cache.updateNames(() => Promise.resolve({ names: [], result: undefined }))
+  for (const { digest } of await cache.blobs.list()) await cache.blobs.remove(digest)
+  await cache.blobs.sweep(0)
+  await sweepTemporaries(cache.directory, 0)
+  for (const directory of OTHER_DIRECTORIES) await rm(join(cache.directory, directory), { recursive: true, force: true })
 }
 
 /**

@@ -119,7 +119,7 @@ describe('importImages', () => {
   it('refuses an archive that is cut off', async () => {
     const archive = await exported(await filledCache(), 'oci')
     await expect(importImages(await temporaryCache(), chunked(archive.subarray(0, 3000)), undefined, SIGNAL)).rejects.toMatchObject({
-      code: 'archive/truncated',
+      code: 'image/bad-archive',
     })
   })
 })

@@ -1,5 +1,6 @@
 import { decompress } from '../archive/decompress.js'
 import { cleanPath } from '../archive/path.js'
+import type { Entry } from '../archive/entry.js'
 import { readTar } from '../archive/tar-reader.js'
 import { readAll } from '../base/content.js'
 import { isDigest } from '../base/digest.js'
@@ -27,7 +28,7 @@ export async function importImages(
 ): Promise<readonly string[]> {
   const wanted = name === undefined ? undefined : parseReference(name).text
   let index: string | undefined
-  for await (const entry of readTar(decompress(archive))) {
+  for await (const entry of archiveEntries(archive)) {
     signal.throwIfAborted()
     if (entry.type !== 'file') continue
     const path = cleanPath(entry.path)
@@ -53,6 +54,14 @@ export async function importImages(
   return images.map(({ name }) => name)
 }
 
+async function* archiveEntries(archive: AsyncIterable<Uint8Array>): AsyncIterable<Entry> {
+  try {
+    yield* readTar(decompress(archive))
+  } catch (error) {
+    throw error instanceof LinuxkitError && error.code.startsWith('archive/') ? bad(error.message) : error
+  }
+}
+
 /** The name that containerd gave, else the standard one when it is more than a mere tag, which is all that many programs write. */
 function named(descriptor: Descriptor): readonly { readonly name: string; readonly descriptor: Descriptor }[] {
   const { [CONTAINERD_NAME]: full, [REF_NAME]: standard } = descriptor.annotations ?? {}
@@ -61,5 +70,5 @@ function named(descriptor: Descriptor): readonly { readonly name: string; readon
 }
 
 function bad(reason: string, hint?: string): LinuxkitError {
-  return new LinuxkitError('image/bad-archive', `this archive cannot be imported: ${reason}`, { hint })
+  return new LinuxkitError('image/bad-archive', `cannot load images from the archive: ${reason}`, { hint })
 }

@@ -1,15 +1,15 @@
 import { LinuxkitError } from '../base/errors.js'
 import { nearest } from '../base/nearest.js'
 import type { Format } from './format.js'
-import { kernelInitrd } from './kernel-initrd.js'
+import { docker } from './docker.js'
+import { kernelInitrd, tarKernelInitrd } from './kernel-initrd.js'
 import { tar } from './tar.js'
 
-export const FORMATS: readonly Format[] = [kernelInitrd, tar]
+export const FORMATS: readonly Format[] = [kernelInitrd, tar, tarKernelInitrd, docker]
 
 /** Formats of LinuxKit that this version cannot write yet; naming them says more than "unknown". */
 const PLANNED: ReadonlySet<string> = new Set([
   'aws',
-  'docker',
   'dynamic-vhd',
   'gcp',
   'iso-bios',
@@ -23,7 +23,6 @@ const PLANNED: ReadonlySet<string> = new Set([
   'raw-bios',
   'raw-efi',
   'rpi3',
-  'tar-kernel-initrd',
   'vhd',
   'vmdk',
 ])
@@ -35,11 +34,11 @@ export function findFormat(name: string): Format {
   const names = FORMATS.map((format) => format.name)
   if (PLANNED.has(name)) {
     throw new LinuxkitError('build/unknown-format', `this version cannot write the format "${name}" yet`, {
-      hint: `it can write ${names.join(' and ')}`,
+      hint: `it can write ${names.join(', ')}`,
     })
   }
   const close = nearest(name, names)
   throw new LinuxkitError('build/unknown-format', `"${name}" is not a format`, {
-    hint: close === undefined ? `the formats are ${names.join(' and ')}` : `did you mean "${close}"?`,
+    hint: close === undefined ? `the formats are ${names.join(', ')}` : `did you mean "${close}"?`,
   })
 }

@@ -1,4 +1,6 @@
 import { concatContents } from '../base/content.js'
+import { entry } from '../archive/entry.js'
+import { tarContent } from '../archive/tar-writer.js'
 import { assemble } from '../rootfs/assemble.js'
 import { initrdEncoder } from '../rootfs/initrd-encoder.js'
 import type { Format } from './format.js'
@@ -22,6 +24,24 @@ export const kernelInitrd: Format = {
         { suffix: '-initrd.img', content: concatContents([ucode, initrd]) },
         { suffix: '-cmdline', content: cmdline },
       ].filter(({ content }) => content.size > 0),
+      [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
+    }
+  },
+}
+
+/** The same, as files of one tar, with the microcode as a file of its own. */
+export const tarKernelInitrd: Format = {
+  name: 'tar-kernel-initrd',
+  summary: 'kernel, initrd and kernel command line in a tar',
+  streams: false,
+  suffixes: ['-initrd.tar'],
+  async make(plan, options) {
+    const assembled = await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options)
+    const { kernel, initrd, cmdline, ucode } = assembled.joined
+    const files = { kernel, 'initrd.img': initrd, cmdline, 'ucode.cpio': ucode }
+    const entries = Object.entries(files).map(([path, content]) => entry({ path, type: 'file', content }))
+    return {
+      joined: [{ suffix: '-initrd.tar', content: tarContent(entries.filter(({ content }) => content.size > 0)) }],
       [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
     }
   },

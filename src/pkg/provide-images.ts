@@ -4,6 +4,7 @@ import { inParallel } from '../base/parallel.js'
 import type { Progress } from '../base/progress.js'
 import type { ImageCache } from '../image/cache.js'
 import type { CachedImage } from '../image/cached-image.js'
+import { imageLayout, type ImageLayout } from '../image/layout.js'
 import { parseReference, type Reference } from '../image/reference.js'
 
 export interface ProvideOptions {
@@ -58,6 +59,22 @@ export async function provideImages(
     if (image === undefined) throw new Error(`no image was looked up for ${location}`)
     return image
   }
+}
+
+/**
+ * The image of a line as an OCI image layout, for all platforms or some.
+ * @throws {LinuxkitError} `image/not-found` with the place; what {@link imageLayout} throws
+ */
+export async function provideLayout(
+  location: string,
+  name: string,
+  platforms: readonly string[],
+  options: ProvideOptions,
+): Promise<ImageLayout> {
+  const reference = parseReference(name)
+  const layout = await imageLayout(options.cache, reference, platforms)
+  if (layout === undefined) throw notFound(location, reference, options)
+  return layout
 }
 
 /** The image in the cache. A package that is there for other architectures only is missing; anybody else's image is what it is. */

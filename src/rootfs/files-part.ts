@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { posix } from 'node:path'
 import { fileContent, textContent, type Content } from '../base/content.js'
 import { digestOf } from '../base/digest.js'
 import { isSystemError, LinuxkitError, type Place } from '../base/errors.js'
@@ -116,8 +115,6 @@ async function sourceContent(path: string, optional: boolean, where: Place | und
 }
 
 function* parents(path: string): Iterable<string> {
-  const directory = posix.dirname(path)
-  if (directory === '.' || directory === '/') return
-  const names = directory.split('/')
-  for (let depth = 1; depth <= names.length; depth++) yield names.slice(0, depth).join('/')
+  const names = path.split('/')
+  for (let depth = 1; depth < names.length; depth++) yield names.slice(0, depth).join('/')
 }

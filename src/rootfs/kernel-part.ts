@@ -5,6 +5,7 @@ import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
 import { readTar } from '../archive/tar-reader.js'
 import type { CachedImage } from '../image/cached-image.js'
 import { flattenImage } from '../image/flatten.js'
+import { decompressKernel } from './decompress-kernel.js'
 import { stamped, type Part } from './part.js'
 
 export interface KernelFiles {
@@ -15,6 +16,8 @@ export interface KernelFiles {
   readonly tar: string | undefined
   /** Path of the microcode inside the image; an image without it is fine. */
   readonly ucode: string | undefined
+  /** Whether the kernel is unpacked, for boot loaders that cannot do it. */
+  readonly decompress: boolean
 }
 
 /** The kernel, its command line and its modules: `boot/kernel`, `boot/cmdline`, `boot/ucode.cpio` and what the modules' tar holds. */
@@ -41,7 +44,8 @@ async function* kernelEntries(image: CachedImage, files: KernelFiles, signal: Ab
       kernelSeen = true
       yield* boot()
       yield entry({ path: 'boot/cmdline', type: 'file', pax: one.pax, xattrs: one.xattrs, content: textContent(files.cmdline) })
-      yield { ...one, path: 'boot/kernel', uid: 0, gid: 0, userName: '', groupName: '', mtime: FIXED_TIME }
+      const content = files.decompress ? await decompressKernel(one.content) : one.content
+      yield { ...one, path: 'boot/kernel', uid: 0, gid: 0, userName: '', groupName: '', mtime: FIXED_TIME, content }
     } else if (one.path === files.tar) {
       tarSeen = true
       yield* readTar(one.content.open())

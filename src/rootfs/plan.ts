@@ -1,16 +1,17 @@
 import type { DocumentPath } from '../base/document.js'
 import type { Place } from '../base/errors.js'
 import { allocateIds } from '../config/ids.js'
-import { CONTAINER_SECTIONS, kernelFiles, type Config } from '../config/schema.js'
+import { CONTAINER_SECTIONS, kernelFiles, type Config, type Volume } from '../config/schema.js'
 import { volumesByName } from '../config/volumes.js'
 import type { CachedImage } from '../image/cached-image.js'
+import type { ImageLayout } from '../image/layout.js'
 import { containerParts, type LaidOut } from './container-parts.js'
 import { filesParts } from './files-part.js'
 import { initPart } from './init-part.js'
 import { kernelPart } from './kernel-part.js'
 import type { Part } from './part.js'
 import { sbomPart, type PlacedImage, type SbomOptions } from './sbom.js'
-import { volumePart, volumeDirectory } from './volume-part.js'
+import { volumeDirectory, volumePart, type VolumeContent } from './volume-part.js'
 
 /** What is to be built, in the order in which it is unpacked: later parts lie over earlier ones. */
 export interface Plan {
@@ -21,6 +22,10 @@ export interface PlanContext {
   /** The image that a line names, which has to be in the cache: `kernel`, `init[0]`, `volumes[1]`, `services[2]`. */
   readonly imageOf: (location: string) => CachedImage
   readonly placeOf: (location: string | DocumentPath) => Place | undefined
+  /** The image layout that a volume of format `oci` holds. @throws {LinuxkitError} when there is none */
+  readonly layoutOf: (location: string, image: string, platforms: readonly string[]) => Promise<ImageLayout>
+  /** Whether the kernel is unpacked, for boot loaders that cannot do it. */
+  readonly decompressKernel: boolean
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
 }
@@ -33,7 +38,8 @@ export function imageNames(config: Config): ReadonlyMap<string, string> {
   }
   add('kernel', config.kernel.image)
   for (const [index, name] of config.init.entries()) add(`init[${index}]`, name)
-  for (const [index, { image }] of config.volumes.entries()) add(`volumes[${index}]`, image)
+  // A layout is not of one platform, and is looked up by itself.
+  for (const [index, { image, format }] of config.volumes.entries()) if (format !== 'oci') add(`volumes[${index}]`, image)
   for (const section of CONTAINER_SECTIONS) {
     for (const [index, { image }] of config[section].entries()) add(`${section}[${index}]`, image)
   }
@@ -54,13 +60,13 @@ export async function planImage(config: Config, context: PlanContext): Promise<P
   }
 
   if (config.kernel.image !== undefined && config.kernel.image !== '') {
-    parts.push(kernelPart(atRoot(imageOf('kernel')), kernelFiles(config.kernel)))
+    parts.push(kernelPart(atRoot(imageOf('kernel')), { ...kernelFiles(config.kernel), decompress: context.decompressKernel }))
   }
   for (const index of config.init.keys()) parts.push(initPart(index, atRoot(imageOf(`init[${index}]`))))
-  for (const [index, { name, image: imageName }] of config.volumes.entries()) {
-    const image = imageName === undefined || imageName === '' ? undefined : imageOf(`volumes[${index}]`)
-    if (image !== undefined) placed.push({ image, prefix: `${volumeDirectory(name)}/lower` })
-    parts.push(volumePart(index, name, image))
+  for (const [index, volume] of config.volumes.entries()) {
+    const content = await volumeContent(volume, `volumes[${index}]`, context)
+    if (content.type === 'tree') placed.push({ image: content.image, prefix: `${volumeDirectory(volume.name)}/lower` })
+    parts.push(volumePart(index, volume.name, content))
   }
   const ids = allocateIds(config)
   const volumes = volumesByName(config.volumes)
@@ -73,4 +79,10 @@ export async function planImage(config: Config, context: PlanContext): Promise<P
   parts.push(...(await filesParts({ config, ids, placeOf })))
   if (context.sbom !== undefined) parts.push(sbomPart(placed, context.sbom))
   return { parts }
+}
+
+async function volumeContent({ image, format, platforms }: Volume, location: string, context: PlanContext): Promise<VolumeContent> {
+  if (image === undefined || image === '') return { type: 'blank' }
+  if (format === 'oci') return { type: 'layout', layout: await context.layoutOf(location, image, platforms ?? []) }
+  return { type: 'tree', image: context.imageOf(location) }
 }

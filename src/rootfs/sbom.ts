@@ -71,11 +71,18 @@ async function mergedDocument(images: readonly PlacedImage[], created: string): 
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
     name: 'sbom',
-    // The namespace has to be unique to the document (SPDX 2.3, 6.5); a digest is that and is the same in every build.
-    documentNamespace: `https://github.com/linuxkit/linuxkit/sbom-${digestOf(JSON.stringify(content)).slice('sha256:'.length)}`,
+    // The namespace has to be unique to the document (SPDX 2.3, 6.5); what is derived from the content is that, and the same in every build.
+    documentNamespace: `https://github.com/linuxkit/linuxkit/sbom-${uuidOf(JSON.stringify(content))}`,
     creationInfo: { licenseListVersion: '3.20', creators: ['Organization: LinuxKit', 'Tool: linuxkit'], created },
     ...content,
   }
+}
+
+/** A UUID made of a digest (RFC 9562, section 5.8: version 8). */
+function uuidOf(text: string): string {
+  const hex = digestOf(text).slice('sha256:'.length)
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16)
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join('-')
 }
 
 function placedDocument(document: Json, prefix: string): Json {

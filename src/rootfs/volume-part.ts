@@ -1,35 +1,60 @@
 import { digestOf } from '../base/digest.js'
 import { entry, type Entry } from '../archive/entry.js'
 import type { CachedImage } from '../image/cached-image.js'
+import type { ImageLayout } from '../image/layout.js'
 import { directories, imageTree } from './image-tree.js'
 import { stamped, type Part } from './part.js'
 
 const DIRECTORIES_SOURCE = 'linuxkit.volumes'
+
+/** What a volume holds at first. */
+export type VolumeContent =
+  | { readonly type: 'blank' }
+  | { readonly type: 'tree'; readonly image: CachedImage }
+  | { readonly type: 'layout'; readonly layout: ImageLayout }
 
 /** Where a volume lies in the root. */
 export function volumeDirectory(name: string): string {
   return `containers/volumes/${name}`
 }
 
-/** A volume: `lower` holds the image, or nothing; at boot an overlay of it, with its changes in `tmp`, is mounted on `merged`. */
-export function volumePart(index: number, name: string, image: CachedImage | undefined): Part {
+/** A volume: `lower` holds its content; at boot an overlay of it, with its changes in `tmp`, is mounted on `merged`. */
+export function volumePart(index: number, name: string, content: VolumeContent): Part {
   const location = `volume[${index}]`
   const base = volumeDirectory(name)
-  const source = image?.reference.text ?? 'empty'
-  async function* lower(signal: AbortSignal): AsyncIterable<Entry> {
-    if (image === undefined) yield* directories(`${base}/lower`)
-    else yield* imageTree(image, `${base}/lower/`, 'symlink', signal)
-  }
+  const { source, identity } = describe(content)
   async function* mountPoints(): AsyncIterable<Entry> {
     for (const directory of ['tmp', 'merged']) yield entry({ path: `${base}/${directory}/`, type: 'directory' })
   }
   return {
     location,
     source,
-    key: digestOf(JSON.stringify(['volume', location, name, image?.descriptor.digest ?? null])),
+    key: digestOf(JSON.stringify(['volume', location, name, identity])),
     async *entries(signal) {
-      yield* stamped(lower(signal), source, location)
+      yield* stamped(lower(content, `${base}/lower`, signal), source, location)
       yield* stamped(mountPoints(), DIRECTORIES_SOURCE, location)
     },
   }
+}
+
+function describe(content: VolumeContent): { readonly source: string; readonly identity: readonly string[] } {
+  switch (content.type) {
+    case 'blank':
+      return { source: 'empty', identity: [] }
+    case 'tree':
+      return { source: content.image.reference.text, identity: [content.image.descriptor.digest] }
+    case 'layout': {
+      const { reference, root, entries } = content.layout
+      return { source: reference.text, identity: [reference.text, root.digest, ...entries.map(({ path }) => path)] }
+    }
+  }
+}
+
+async function* lower(content: VolumeContent, path: string, signal: AbortSignal): AsyncIterable<Entry> {
+  if (content.type === 'tree') {
+    yield* imageTree(content.image, `${path}/`, 'symlink', signal)
+    return
+  }
+  yield* directories(path)
+  if (content.type === 'layout') for (const one of content.layout.entries) yield { ...one, path: `${path}/${one.path}` }
 }

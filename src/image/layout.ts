@@ -1,0 +1,80 @@
+import { textContent } from '../base/content.js'
+import { LinuxkitError } from '../base/errors.js'
+import { entry, type Entry, type Timestamp } from '../archive/entry.js'
+import type { ImageCache } from './cache.js'
+import { isIndex, MEDIA_TYPE, platformText, REF_NAME, type BlobId, type Descriptor } from './oci.js'
+import type { Reference } from './reference.js'
+
+const EPOCH: Timestamp = { seconds: 0, nanoseconds: 0 }
+
+/** The text that LinuxKit writes (OCI image-spec, image-layout.md "oci-layout file"). */
+const LAYOUT = '{\n\t\t"imageLayoutVersion": "1.0.0"\n\t}'
+
+/** An image with all that belongs to it, to be laid out as an OCI image layout. */
+export interface ImageLayout {
+  readonly reference: Reference
+  readonly root: Descriptor
+  /** Objects of the layout, relative to its directory. */
+  readonly entries: readonly Entry[]
+}
+
+/**
+ * An image of the cache as the entries of an OCI image layout.
+ * @param platforms such as `linux/arm64`: only their images are taken; without any, everything that is there, attestations too
+ * @throws {LinuxkitError} `image/not-an-index`, `image/no-platform`, `image/bad-platform`
+ * @returns undefined when the cache does not have the image
+ */
+export async function imageLayout(cache: ImageCache, reference: Reference, platforms: readonly string[]): Promise<ImageLayout | undefined> {
+  const root = await cache.resolve(reference)
+  if (root === undefined || !(await cache.hasBlob(root))) return undefined
+  const index = await cache.readIndexOrManifest(root)
+  if (!isIndex(index)) {
+    throw new LinuxkitError('image/not-an-index', `${reference.text} is a single image, and a layout needs an index`, {
+      hint: 'leave "format: oci" out, or import the image with its index',
+    })
+  }
+  const wanted = platforms.map(parsePlatform)
+  const chosen = wanted.length === 0 ? index.manifests : index.manifests.filter((one) => wanted.includes(platformOf(one)))
+  for (const [number, platform] of wanted.entries()) {
+    if (chosen.some((one) => platformOf(one) === platform)) continue
+    throw new LinuxkitError('image/no-platform', `${reference.text} has no image for ${platforms[number]}`, {
+      hint: `it has ${index.manifests.map((one) => platformText(one.platform)).join(', ')}`,
+    })
+  }
+  const blobs: BlobId[] = []
+  for (const descriptor of chosen) {
+    if (!(await cache.hasBlob(descriptor))) continue
+    const manifest = await cache.readIndexOrManifest(descriptor)
+    if (!isIndex(manifest)) blobs.push(manifest.config, ...manifest.layers)
+    blobs.push(descriptor)
+  }
+  const distinct = new Map([...blobs, root].map((blob) => [blob.digest, blob]))
+  const description = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.index,
+    manifests: [{ mediaType: MEDIA_TYPE.index, size: root.size, digest: root.digest, annotations: { [REF_NAME]: reference.text } }],
+  }
+  return {
+    reference,
+    root,
+    entries: [
+      entry({ path: 'oci-layout', type: 'file', mtime: EPOCH, content: textContent(LAYOUT) }),
+      ...['blobs/', 'blobs/sha256/'].map((path) => entry({ path, type: 'directory', mtime: EPOCH })),
+      ...[...distinct.values()].map((blob) =>
+        entry({ path: `blobs/${blob.digest.replace(':', '/')}`, type: 'file', mtime: EPOCH, content: cache.blob(blob) }),
+      ),
+      entry({ path: 'index.json', type: 'file', mtime: EPOCH, content: textContent(JSON.stringify(description, undefined, 3)) }),
+    ],
+  }
+}
+
+/** `os/architecture`: the variant does not tell images apart. */
+function parsePlatform(text: string): string {
+  const [os, architecture, ...rest] = text.split('/')
+  if (os !== undefined && os !== '' && architecture !== undefined && architecture !== '' && rest.length <= 1) return `${os}/${architecture}`
+  throw new LinuxkitError('image/bad-platform', `"${text}" is not a platform of images`, { hint: 'write it like "linux/arm64"' })
+}
+
+function platformOf({ platform }: Descriptor): string {
+  return platform === undefined ? '' : `${platform.os}/${platform.architecture}`
+}

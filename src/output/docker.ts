@@ -1,0 +1,36 @@
+import { textContent } from '../base/content.js'
+import { digestOf } from '../base/digest.js'
+import { entry, type Entry } from '../archive/entry.js'
+import { assemble } from '../rootfs/assemble.js'
+import type { Part } from '../rootfs/part.js'
+import { tarEncoder } from '../rootfs/tar-encoder.js'
+import type { Format } from './format.js'
+
+/** `rc.init` notices that it is not PID 1 of a machine and leaves mounts and devices alone. */
+const DOCKERFILE = '\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT ["/bin/rc.init"]\n'
+
+const dockerfile: Part = {
+  location: 'Dockerfile',
+  source: 'format docker',
+  key: digestOf(DOCKERFILE),
+  async *entries(): AsyncIterable<Entry> {
+    yield entry({ path: 'Dockerfile', type: 'file', content: textContent(DOCKERFILE) })
+  },
+}
+
+/** The tree with a Dockerfile, as a context for `docker build -`. */
+export const docker: Format = {
+  name: 'docker',
+  summary: 'the whole tree with a Dockerfile: a context for "docker build -"',
+  streams: true,
+  suffixes: ['.docker'],
+  async make(plan, options) {
+    const isSbom = ({ location }: Part): boolean => location === 'sbom'
+    const parts = [...plan.parts.filter((part) => !isSbom(part)), dockerfile, ...plan.parts.filter(isSbom)]
+    const assembled = await assemble(parts, tarEncoder, options)
+    return {
+      joined: [{ suffix: '.docker', content: assembled.joined }],
+      [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
+    }
+  },
+}

@@ -1,0 +1,65 @@
+import { bytesContent, readAll, type Content } from '../base/content.js'
+import { LinuxkitError } from '../base/errors.js'
+import { decompress } from '../archive/decompress.js'
+
+/** Far beyond any kernel; what is larger is not one. */
+const LARGEST_KERNEL = 512 << 20
+
+// The setup header of an x86 kernel (kernel, Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header").
+const SETUP_SECTORS = 0x1f1
+const BOOT_FLAG = 0x1fe
+const HEADER_MAGIC = 0x202
+const PAYLOAD_OFFSET = 0x248
+const PAYLOAD_LENGTH = 0x24c
+const HEADER_END = 0x250
+const SECTOR = 512
+
+/** What begins compressed data, and its name for messages. The first three can be unpacked. */
+const COMPRESSIONS: readonly (readonly [name: string, magic: readonly number[], known: boolean])[] = [
+  ['gzip', [0x1f, 0x8b], true],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd], true],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], true],
+  ['bzip2', [0x42, 0x5a, 0x68], false],
+  ['lz4', [0x02, 0x21, 0x4c, 0x18], false],
+  ['lzma', [0x5d, 0x00, 0x00], false],
+  ['lzo', [0x89, 0x4c, 0x5a, 0x4f], false],
+]
+
+/**
+ * The kernel proper out of a kernel file that is compressed as a whole, or whose payload is (an x86 bzImage).
+ * @throws {LinuxkitError} `build/decompress-kernel` for a kernel that is not compressed, or in a way that cannot be unpacked
+ */
+export async function decompressKernel(kernel: Content): Promise<Content> {
+  const bytes = await readAll(kernel.open(), LARGEST_KERNEL)
+  const payload = startsWith(bytes, [0x1f, 0x8b]) ? bytes : bzImagePayload(bytes)
+  const compression = COMPRESSIONS.find(([, magic]) => startsWith(payload, magic))
+  if (compression === undefined) throw bad('its payload is compressed in a way that is not known')
+  if (!compression[2]) throw bad(`its payload is compressed with ${compression[0]}, which this version cannot unpack`)
+  async function* once(): AsyncIterable<Uint8Array> {
+    // xz and zstd payloads end with their size (kernel, scripts/Makefile.lib, size_append), which their decoders would take for more data.
+    yield compression?.[0] === 'gzip' ? payload : payload.subarray(0, -4)
+  }
+  return bytesContent(await readAll(decompress(once()), LARGEST_KERNEL))
+}
+
+function bzImagePayload(bytes: Buffer): Buffer {
+  const isBzImage =
+    bytes.length > HEADER_END &&
+    bytes.readUInt16LE(BOOT_FLAG) === 0xaa55 &&
+    bytes.toString('latin1', HEADER_MAGIC, HEADER_MAGIC + 4) === 'HdrS'
+  if (!isBzImage) throw bad('it is neither compressed nor a bzImage')
+  const start = bytes.readUInt32LE(PAYLOAD_OFFSET) + (bytes.readUInt8(SETUP_SECTORS) + 1) * SECTOR
+  const end = start + bytes.readUInt32LE(PAYLOAD_LENGTH)
+  if (start >= end || end > bytes.length) throw bad('its payload lies outside of the file')
+  return bytes.subarray(start, end)
+}
+
+function startsWith(bytes: Buffer, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => bytes[index] === byte)
+}
+
+function bad(reason: string): LinuxkitError {
+  return new LinuxkitError('build/decompress-kernel', `the kernel cannot be decompressed: ${reason}`, {
+    hint: 'build without --decompress-kernel, or with an image whose kernel is compressed with gzip, zstd or xz',
+  })
+}
