@@ -3,16 +3,16 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-test-'))
 let passed = 0
 let failed = 0
 
 /** Runs a command and gives its status; its output goes to `onOutput`, or to this process's own. */
-function run(command, args, { cwd, onOutput } = {}) {
+function run(command, args, { cwd, onOutput, environment } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', 'inherit'] })
+    const child = spawn(command, args, { cwd, env: environment, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', 'inherit'] })
     child.stdout?.setEncoding('utf8').on('data', onOutput)
     child.on('error', reject)
     child.on('close', (status, signal) => resolve(signal ?? status))
@@ -62,6 +62,27 @@ async function goTests() {
   console.log(`${status === 0 ? 'ok    ' : 'FAILED'} go test`)
 }
 
+/** Runs the conformance suite; a case passes when it gives the golden result, or when it is known not to and does not. */
+async function conformance() {
+  const known = new Set((await readFile('test/conformance-known.txt', 'utf8')).match(/^[a-z0-9-]+(?=:)/gmu))
+  let output = ''
+  const bin = `${process.execPath} ${resolve('dist/linuxkit.cjs')}`
+  const environment = { ...process.env, LINUXKIT_CACHE: '', LINUXKIT_MIRROR: '' }
+  await run(process.execPath, ['test/conformance/run.mjs', '--bin', bin, '--clean-errors'], {
+    onOutput: (text) => (output += text),
+    environment,
+  })
+  const counts = /^(\d+) passed, (\d+) failed$/mu.exec(output)
+  const failing = new Map([...output.matchAll(/^FAIL ([a-z0-9-]+): (.*)$/gmu)].map(([, name, reason]) => [name, reason]))
+  const unexpected = [...failing].filter(([name]) => !known.has(name))
+  const mended = [...known].filter((name) => !failing.has(name))
+  for (const [name, reason] of unexpected) console.log(`FAILED conformance ${name}: ${reason}`)
+  for (const name of mended) console.log(`FAILED conformance ${name} passes: take it out of test/conformance-known.txt`)
+  passed += Number(counts?.[1] ?? 0) + known.size - 2 * mended.length
+  failed += unexpected.length + mended.length + (counts === null ? 1 : 0)
+  console.log(`${unexpected.length + mended.length === 0 && counts !== null ? 'ok    ' : 'FAILED'} conformance`)
+}
+
 async function vitest(project) {
   const file = join(scratch, `${project}.json`)
   const status = await run('npx', [
@@ -90,6 +111,7 @@ try {
   if (!process.argv.includes('--checks')) {
     await goTests()
     await vitest('unit')
+    await conformance()
     await vitest('boot')
   }
 } finally {

@@ -33,6 +33,11 @@ function resolverFile(path: string, kind: ResolverFile): Entry {
     : entry({ path, type: 'symlink', mode: 0o644, link: '/run/resolvconf/resolv.conf' })
 }
 
+/** A replacement with owner and permissions of the file that it replaces. */
+function ownedAs({ type, mode, uid, gid, userName, groupName }: Entry, replacement: Entry): Entry {
+  return type === 'file' ? { ...replacement, mode, uid, gid, userName, groupName } : replacement
+}
+
 /** The directories of a path, outermost first: `a`, `a/b`, `a/b/c`. */
 export function* directories(path: string): Iterable<Entry> {
   const names = path.split('/').filter((name) => name !== '')
@@ -57,8 +62,8 @@ export async function* imageTree(image: CachedImage, prefix: string, resolver: R
   let hasMtab = false
   for await (const one of flattenImage(image, signal)) {
     if (EXCLUDED.has(one.path)) continue
-    if (one.path === 'etc/hosts') yield hostsFile(`${prefix}etc/hosts`)
-    else if (one.path === 'etc/resolv.conf') yield resolverFile(`${prefix}etc/resolv.conf`, resolver)
+    if (one.path === 'etc/hosts') yield ownedAs(one, hostsFile(`${prefix}etc/hosts`))
+    else if (one.path === 'etc/resolv.conf') yield ownedAs(one, resolverFile(`${prefix}etc/resolv.conf`, resolver))
     else {
       if (one.path === 'etc/mtab') hasMtab = true
       yield {
