@@ -6,6 +6,8 @@ import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
 import { openCache } from './image/cache.js'
+import { RegistryClient } from './image/registry/client.js'
+import { mirrorsOf } from './image/registry/mirrors.js'
 import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
@@ -30,6 +32,10 @@ export interface BuildOptions {
   readonly decompressKernel?: boolean | undefined
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
+  /** Where images are asked for in place of their registries: `URL` or `registry=URL`. */
+  readonly mirrors?: readonly string[] | undefined
+  /** Fetches every image that is not a package anew. */
+  readonly pull?: boolean | undefined
   /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
   readonly debianMirror?: string | undefined
   readonly progress: Progress
@@ -61,6 +67,8 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
     arch: options.arch,
     packages: loaded.packages,
     placeOf: loaded.placeOf,
+    registry: new RegistryClient({ mirrors: mirrorsOf(options.mirrors ?? [], process.env), environment: process.env, progress, signal }),
+    pull: options.pull ?? false,
     mirror: options.debianMirror,
     progress,
     signal,

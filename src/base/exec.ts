@@ -7,6 +7,8 @@ export interface RunOptions {
   /** Variables that are set in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
+  /** What the program reads from its standard input; nothing by default. */
+  readonly input?: string | undefined
 }
 
 /**
@@ -35,7 +37,10 @@ export interface RunOutcome {
 export async function runStatus(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd, signal } = options
   signal?.throwIfAborted()
-  const child = spawn(command, args, { cwd, signal, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd, signal, env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  // A program that ends without reading its input is no reason to fail.
+  child.stdin.on('error', () => {})
+  child.stdin.end(options.input ?? '')
   const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, killer) => resolve(code ?? killer ?? 'SIGKILL'))

@@ -10,6 +10,7 @@ interface BuildFlags {
   readonly format: readonly string[]
   readonly arch?: string
   readonly dryRun?: true
+  readonly pull?: true
   readonly decompressKernel?: true
   readonly sbom: boolean
   readonly sbomOutput: string
@@ -38,6 +39,7 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
       [],
     )
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
+    .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
     .option('--dry-run', 'print the merged configuration and stop')
     .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz), for boot loaders that cannot')
     .option('--no-sbom', 'leave out the list of what the image is made of')
@@ -75,6 +77,8 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     sbom: flags.sbom
       ? { path: flags.sbomOutput, created: rfc3339(flags.sbomCurrentTime === true ? Date.now() : FIXED_TIME.seconds * 1000) }
       : undefined,
+    mirrors: context.mirrors,
+    pull: flags.pull,
     decompressKernel: flags.decompressKernel,
     debianMirror: flags.debianMirror,
     progress: context.progress,

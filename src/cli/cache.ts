@@ -36,6 +36,17 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
     })
 
   command
+    .command('pull')
+    .description('fetch images from their registries')
+    .argument('<name...>', 'the images')
+    .option('--platform <os/arch>', "for which platform (default: this machine's)")
+    .action(async (names: readonly string[], { platform }: { readonly platform?: string }) => {
+      const { cacheDirectory, mirrors, progress, signal } = context()
+      const { pullImages } = await import('../image/registry/pull-images.js')
+      await pullImages(names, { cacheDirectory, mirrors, platform, progress, signal })
+    })
+
+  command
     .command('import')
     .description('store the images of an OCI archive')
     .argument('<file>', 'the archive, compressed or not; "-" for standard input')

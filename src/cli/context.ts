@@ -8,6 +8,8 @@ export interface CliContext {
   readonly progress: Progress
   /** Prints a line to standard output: results that a script may read. */
   readonly print: (line: string) => void
+  /** Registry mirrors as they were given. */
+  readonly mirrors: readonly string[]
   /** The image cache directory: the flag, else LINUXKIT_CACHE, else ~/.linuxkit/cache. */
   readonly cacheDirectory: string
 }

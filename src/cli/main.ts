@@ -13,6 +13,7 @@ interface GlobalOptions {
   readonly cache: string
   readonly quiet?: true
   readonly verbose?: number
+  readonly mirror: readonly string[]
 }
 
 /** Four levels, as LinuxKit has them: errors, info, debug, trace. */
@@ -41,6 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
       signal: controller.signal,
       progress: renderer.progress,
       cacheDirectory: options.cache,
+      mirrors: options.mirror,
       print: (line) => void process.stdout.write(`${line}\n`),
     }
   }
@@ -53,6 +55,11 @@ async function main(argv: readonly string[]): Promise<number> {
       new Option('--cache <directory>', 'where images and downloads are kept')
         .env('LINUXKIT_CACHE')
         .default(join(homedir(), '.linuxkit', 'cache'), '~/.linuxkit/cache'),
+    )
+    .addOption(
+      new Option('--mirror <[registry=]url>', 'where to ask for images of a registry, or of all (repeatable; also LINUXKIT_MIRROR)')
+        .argParser((value: string, list: readonly string[]) => [...list, value])
+        .default([], 'none'),
     )
     .option('-q, --quiet', 'print errors and warnings only')
     .addOption(

@@ -225,7 +225,8 @@ function namesOf(root: Index): readonly NamedImage[] {
   })
 }
 
-function choose(index: Index, reference: Reference, { os, architecture }: WantedPlatform): Descriptor {
+/** The image of an index for a platform. @throws {LinuxkitError} `image/no-platform` */
+export function choose(index: Index, reference: Reference, { os, architecture }: WantedPlatform): Descriptor {
   const chosen = index.manifests.find(({ platform }) => platform?.os === os && platform.architecture === architecture)
   if (chosen !== undefined) return chosen
   const present = index.manifests.filter(({ platform }) => platform?.os !== 'unknown').map(({ platform }) => platformText(platform))

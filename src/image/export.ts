@@ -2,10 +2,11 @@ import { entry, type Entry, type Timestamp } from '../archive/entry.js'
 import { TAR_END, writeTar } from '../archive/tar-writer.js'
 import { textContent, type Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
-import type { ImageCache, WantedPlatform } from './cache.js'
+import type { ImageCache } from './cache.js'
 import type { CachedImage } from './cached-image.js'
 import { flattenImage } from './flatten.js'
 import { CONTAINERD_NAME, MEDIA_TYPE, REF_NAME, type BlobId } from './oci.js'
+import { parsePlatform } from './platform.js'
 import { parseReference, withDefaultTag, type Reference } from './reference.js'
 
 /** An OCI image layout, what `docker load` takes, or the file tree. */
@@ -54,12 +55,6 @@ function archiveEntries(
   if (format === 'oci') return ociArchive(cache, image, name.text)
   if (format === 'docker') return dockerArchive(cache, image, withDefaultTag(name).text)
   return flattenImage(image, signal)
-}
-
-function parsePlatform(text: string): WantedPlatform {
-  const [os, architecture] = text.split('/')
-  if (os === 'linux' && architecture !== undefined && architecture !== '') return { os, architecture }
-  throw new LinuxkitError('image/bad-platform', `"${text}" is not a platform of images`, { hint: 'write it like "linux/arm64"' })
 }
 
 /** OCI image-spec, image-layout.md. containerd's annotation is what containerd and LinuxKit import by. */

@@ -3,6 +3,7 @@ import { LinuxkitError } from '../base/errors.js'
 import { entry, type Entry, type Timestamp } from '../archive/entry.js'
 import type { ImageCache } from './cache.js'
 import { isIndex, MEDIA_TYPE, platformText, REF_NAME, type BlobId, type Descriptor } from './oci.js'
+import { parsePlatform } from './platform.js'
 import type { Reference } from './reference.js'
 
 const EPOCH: Timestamp = { seconds: 0, nanoseconds: 0 }
@@ -33,7 +34,7 @@ export async function imageLayout(cache: ImageCache, reference: Reference, platf
       hint: 'leave "format: oci" out, or import the image with its index',
     })
   }
-  const wanted = platforms.map(parsePlatform)
+  const wanted = platforms.map(parsePlatform).map(({ os, architecture }) => `${os}/${architecture}`)
   const chosen = wanted.length === 0 ? index.manifests : index.manifests.filter((one) => wanted.includes(platformOf(one)))
   for (const [number, platform] of wanted.entries()) {
     if (chosen.some((one) => platformOf(one) === platform)) continue
@@ -66,13 +67,6 @@ export async function imageLayout(cache: ImageCache, reference: Reference, platf
       entry({ path: 'index.json', type: 'file', mtime: EPOCH, content: textContent(JSON.stringify(description, undefined, 3)) }),
     ],
   }
-}
-
-/** `os/architecture`: the variant does not tell images apart. */
-function parsePlatform(text: string): string {
-  const [os, architecture, ...rest] = text.split('/')
-  if (os !== undefined && os !== '' && architecture !== undefined && architecture !== '' && rest.length <= 1) return `${os}/${architecture}`
-  throw new LinuxkitError('image/bad-platform', `"${text}" is not a platform of images`, { hint: 'write it like "linux/arm64"' })
 }
 
 function platformOf({ platform }: Descriptor): string {

@@ -6,6 +6,7 @@ import type { ImageCache } from '../image/cache.js'
 import type { CachedImage } from '../image/cached-image.js'
 import { imageLayout, type ImageLayout } from '../image/layout.js'
 import { parseReference, type Reference } from '../image/reference.js'
+import type { RegistryClient } from '../image/registry/client.js'
 
 export interface ProvideOptions {
   readonly cache: ImageCache
@@ -13,6 +14,10 @@ export interface ProvideOptions {
   /** Directories of the user's own packages by the normalised names of their images; those that are missing are made. */
   readonly packages: ReadonlyMap<string, string>
   readonly placeOf: (location: string) => Place | undefined
+  /** Asked for images that are neither in the cache nor packages. */
+  readonly registry: RegistryClient
+  /** Fetches every image that is not a package anew, be it in the cache or not. */
+  readonly pull: boolean
   /** See `BuildOptions.mirror` of the builder. */
   readonly mirror?: string | undefined
   readonly progress: Progress
@@ -38,11 +43,12 @@ export async function provideImages(
   }
   const found = new Map<string, CachedImage>()
   const directories: string[] = []
-  for (const { reference } of wanted.values()) {
-    const image = await find(reference, options)
+  for (const { reference, location } of wanted.values()) {
     const directory = options.packages.get(reference.text)
+    const image = options.pull && directory === undefined ? undefined : await find(reference, options)
     if (image !== undefined) found.set(reference.text, image)
     else if (directory !== undefined) directories.push(directory)
+    else await pull(reference, location, options)
   }
   if (directories.length > 0) await buildMissing(directories, options)
 
@@ -87,6 +93,22 @@ async function find(reference: Reference, { cache, arch, packages }: ProvideOpti
   }
 }
 
+/** Fetches an image; what goes wrong is told with the line that names it. */
+async function pull(reference: Reference, location: string, { arch, cache, registry, placeOf, progress }: ProvideOptions): Promise<void> {
+  const { pullImage } = await import('../image/registry/pull.js')
+  try {
+    await pullImage(reference, { cache, client: registry, platform: { os: 'linux', architecture: arch }, progress })
+  } catch (error) {
+    if (!(error instanceof LinuxkitError)) throw error
+    const missing = error.code === 'registry/not-found' || error.code === 'registry/denied'
+    throw new LinuxkitError(error.code, `${location}: cannot pull ${reference.text} for linux/${arch}: ${error.message}`, {
+      where: placeOf(location),
+      hint: missing ? `${error.hint}; an image of your own is named by "@pkg:DIRECTORY"` : error.hint,
+      cause: error,
+    })
+  }
+}
+
 async function buildMissing(directories: readonly string[], options: ProvideOptions): Promise<void> {
   // Loaded only when a package has to be made, for it brings the Debian client along.
   const { buildPackage, sharedArchives } = await import('./builder.js')
@@ -105,6 +127,6 @@ async function buildMissing(directories: readonly string[], options: ProvideOpti
 function notFound(location: string, reference: Reference, { arch, placeOf }: ProvideOptions): LinuxkitError {
   return new LinuxkitError('image/not-found', `${location}: the image ${reference.text} for linux/${arch} is not in the cache`, {
     where: placeOf(location),
-    hint: 'this version does not pull from registries; make the image with "linuxkit pkg build" and name it by "@pkg:DIRECTORY"',
+    hint: 'fetch it with "linuxkit cache pull", or make it with "linuxkit pkg build"',
   })
 }

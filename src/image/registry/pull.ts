@@ -1,0 +1,113 @@
+import { digestOf } from '../../base/digest.js'
+import { LinuxkitError } from '../../base/errors.js'
+import { inParallel } from '../../base/parallel.js'
+import type { Progress } from '../../base/progress.js'
+import { SUBJECT_DIGEST } from '../attestation-annotations.js'
+import { choose, type ImageCache, type WantedPlatform } from '../cache.js'
+import { JsonNode } from '../json-node.js'
+import { isIndex, MEDIA_TYPE, readIndexOrManifest, type BlobId, type Descriptor, type Index, type Manifest } from '../oci.js'
+import type { Reference } from '../reference.js'
+import type { RegistryClient, RemoteManifest } from './client.js'
+
+/** Layers that are fetched side by side. */
+const CONNECTIONS = 4
+
+export interface PullOptions {
+  readonly cache: ImageCache
+  readonly client: RegistryClient
+  readonly platform: WantedPlatform
+  readonly progress: Progress
+}
+
+export interface Pulled {
+  readonly image: Descriptor
+  readonly fromIndex: boolean
+}
+
+/**
+ * Fetches an image for one platform, with what attests to it, and files it under its name once it is complete.
+ * Every manifest and blob is verified against its digest; blobs that are in the cache are not fetched again.
+ * @returns the image's manifest, and whether the name stands for an index that holds it
+ * @throws {RegistryError}, and LinuxkitErrors `image/no-platform`, `image/corrupt-blob`
+ */
+export async function pullImage(reference: Reference, { cache, client, platform, progress }: PullOptions): Promise<Pulled> {
+  const id = `pull ${reference.text}`
+  progress({ type: 'start', id, title: `${reference.text} from ${client.hostOf(reference)}` })
+  const root = await fetchManifest(reference, client, reference.digest)
+  const manifests: readonly Fetched[] = isIndex(root.document)
+    ? await fetchImages(reference, root.document, platform, client)
+    : [{ ...root, document: root.document }]
+
+  const blobs = new Map<string, BlobId>()
+  for (const { document } of manifests) for (const blob of [document.config, ...document.layers]) blobs.set(blob.digest, blob)
+  const missing: BlobId[] = []
+  for (const blob of blobs.values()) if (!(await cache.hasBlob(blob))) missing.push(blob)
+
+  let done = 0
+  async function* counted(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const chunk of source) {
+      done += chunk.length
+      progress({ type: 'advance', id, done })
+      yield chunk
+    }
+  }
+  await inParallel(
+    missing,
+    CONNECTIONS,
+    async (blob) => void (await cache.writeBlob(counted(client.blob(reference, blob)), blob)),
+    () => {},
+  )
+  for (const { bytes, descriptor } of [...manifests, root]) await cache.writeBlob(once(bytes), descriptor)
+  await cache.setName(reference.text, root.descriptor)
+  progress({ type: 'finish', id })
+  return { image: (manifests[0] ?? root).descriptor, fromIndex: isIndex(root.document) }
+}
+
+interface Fetched<Document = Manifest> {
+  readonly bytes: Buffer
+  readonly descriptor: Descriptor
+  readonly document: Document
+}
+
+/** The image for the platform and the attestations about it. */
+async function fetchImages(
+  reference: Reference,
+  index: Index,
+  platform: WantedPlatform,
+  client: RegistryClient,
+): Promise<readonly Fetched[]> {
+  const chosen = choose(index, reference, platform)
+  const attestations = index.manifests.filter(({ annotations }) => annotations?.[SUBJECT_DIGEST] === chosen.digest)
+  const fetched: Fetched[] = []
+  for (const descriptor of [chosen, ...attestations]) {
+    const { bytes, document } = await fetchManifest(reference, client, descriptor.digest)
+    if (isIndex(document)) throw new LinuxkitError('image/nested-index', `${reference.text} has another index where an image is expected`)
+    fetched.push({ bytes, descriptor, document })
+  }
+  return fetched
+}
+
+async function fetchManifest(reference: Reference, client: RegistryClient, digest: string | undefined): Promise<Fetched<Index | Manifest>> {
+  const remote = await client.manifest(reference, digest)
+  const actual = digestOf(remote.bytes)
+  if (digest !== undefined && digest !== actual) {
+    throw new LinuxkitError('image/corrupt-blob', `${client.hostOf(reference)} sends another manifest of ${reference.text} than ${digest}`)
+  }
+  const document = readIndexOrManifest(JsonNode.parse(remote.bytes.toString('utf8'), `the manifest of ${reference.text}`))
+  return {
+    bytes: remote.bytes,
+    document,
+    descriptor: { mediaType: mediaTypeOf(remote, document), digest: actual, size: remote.bytes.length },
+  }
+}
+
+/** What the document says it is counts; a registry may send it as plain JSON. */
+function mediaTypeOf({ mediaType }: RemoteManifest, document: Index | Manifest): string {
+  if (document.mediaType !== undefined) return document.mediaType
+  if (mediaType.includes('+json')) return mediaType
+  return isIndex(document) ? MEDIA_TYPE.index : MEDIA_TYPE.manifest
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
