@@ -1,7 +1,8 @@
 // Bundles the command line into two files: dist/linuxkit.cjs, which knows the commands and their flags and so starts about as fast as Node itself, and
 // dist/library.cjs with everything that the commands load when they run ("await import(...)" in src/cli/).
 // openpgp stays outside of both: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
-import { chmod, readFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { chmod, readdir, readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import { build } from 'esbuild'
 
@@ -23,6 +24,14 @@ const common = {
 
 /** Sources that the commands load when they run; each is a member of the library's exports. */
 const lazy = new Set()
+
+/** Names the sources, so that what one version has put into a cache is told from what another has. */
+async function sourcesDigest() {
+  const hash = createHash('sha256')
+  const names = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  for (const name of names.sort()) hash.update(`${name}\0`).update(await readFile(`src/${name}`))
+  return hash.digest('hex')
+}
 
 const lazyImports = {
   name: 'lazy-imports',
@@ -61,5 +70,6 @@ await build({
     resolveDir: '.',
   },
   outfile: `${directory}/library.cjs`,
+  define: { ...common.define, LINUXKIT_SOURCES: JSON.stringify(await sourcesDigest()) },
 })
 await chmod(`${directory}/linuxkit.cjs`, 0o755)

@@ -83,7 +83,7 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
 
   const written: string[] = []
   for (const format of formats) {
-    await using made = await format.make(plan, { spoolDirectory: join(options.cacheDirectory, 'fragments'), progress, signal })
+    await using made = await format.make(plan, { fragmentDirectory: join(options.cacheDirectory, 'fragments'), progress, signal })
     if (destination.type === 'files') {
       written.push(...(await writeFiles(destination.base, made.joined, signal)))
     } else {

@@ -1,68 +1,85 @@
-import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { fileContent, type Content } from '../base/content.js'
-import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
+import { digestOf, type Digest } from '../base/digest.js'
+import { TEMPORARY_PREFIX } from '../base/files.js'
 import { inParallel } from '../base/parallel.js'
 import type { Progress } from '../base/progress.js'
 import type { Encoder, Fragment } from './encoder.js'
+import { FragmentStore } from './fragment-store.js'
 import type { Part } from './part.js'
 
 export interface AssembleOptions {
-  /** Fragments are spooled in a directory of their own below this one; it goes when the result is disposed of. */
-  readonly spoolDirectory: string
+  /** Where fragments are kept for later builds, as far as it is worth it. */
+  readonly fragmentDirectory: string
   readonly progress: Progress
   readonly signal: AbortSignal
 }
 
-/** The joined result of all parts. Its contents are read from files that vanish with it. */
+/** The joined result of all parts. Its contents are read from files that may vanish with it. */
 export interface Assembled<Joined> extends AsyncDisposable {
   readonly joined: Joined
 }
 
+/** Fragments beyond this many bytes are removed, those that have not been used for longest first. */
+const KEPT_BYTES = 8e9
+
+/** A digest of the sources that this program was made from, put in by scripts/bundle.mjs: fragments of another version are not taken. */
+declare const LINUXKIT_SOURCES: string | undefined
+const SOURCES = typeof LINUXKIT_SOURCES === 'undefined' ? 'unbundled' : LINUXKIT_SOURCES
+
 /**
- * Encodes the parts, several at a time, and joins the fragments in the order of the plan. The bytes do not depend on which part is finished
- * first: every fragment is spooled to disk by itself, so memory stays bounded too.
+ * Encodes the parts, several at a time, and joins the fragments in the order of the plan; of a part that has been encoded before no layer is
+ * opened. The bytes do not depend on which part is finished first: every fragment is on disk by itself, so memory stays bounded too.
  */
 export async function assemble<Facts, Joined>(
   parts: readonly Part[],
   encoder: Encoder<Facts, Joined>,
   options: AssembleOptions,
 ): Promise<Assembled<Joined>> {
-  const { spoolDirectory, progress } = options
-  await mkdir(spoolDirectory, { recursive: true })
-  await sweepTemporaries(spoolDirectory)
-  const directory = await mkdtemp(join(spoolDirectory, TEMPORARY_PREFIX))
-  const dispose = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  const { fragmentDirectory, progress } = options
+  await mkdir(fragmentDirectory, { recursive: true })
+  const directory = encoder.kept ? fragmentDirectory : await mkdtemp(join(fragmentDirectory, TEMPORARY_PREFIX))
+  const dispose = async (): Promise<void> => {
+    if (!encoder.kept) await rm(directory, { recursive: true, force: true })
+  }
+  const store = new FragmentStore(directory)
   const failure = new AbortController()
   const signal = AbortSignal.any([options.signal, failure.signal])
-
-  let files = 0
-  const spool = async (source: AsyncIterable<Uint8Array>): Promise<Content> => {
-    const path = join(directory, String(files++))
-    await pipeline(Readable.from(source, { objectMode: false, highWaterMark: 1 << 20 }), createWriteStream(path), { signal })
-    return fileContent(path, 0, (await stat(path)).size)
-  }
+  let made = false
 
   const encodeOne = async (part: Part): Promise<Fragment<Facts>> => {
+    signal.throwIfAborted()
     const id = `${encoder.id} ${part.location}`
+    const key = fragmentKey(part, encoder)
     progress({ type: 'start', id, title: `${part.location} ${part.source}` })
-    const encoding = encoder.encode(part, { signal, setAside: spool })
-    const content = await spool(reported(encoding.bytes, id, progress))
+    const kept = await store.find(key)
+    if (kept !== undefined) {
+      progress({ type: 'finish', id, note: 'as before' })
+      return { ...kept, facts: kept.facts as Facts }
+    }
+    made = true
+    const fragment = await store.add(key, async ({ content, setAside }) => {
+      const encoding = encoder.encode(part, { signal, setAside })
+      await content(reported(encoding.bytes, id, progress))
+      return encoding.facts()
+    })
     progress({ type: 'finish', id })
-    return { content, facts: encoding.facts() }
+    return { ...fragment, facts: fragment.facts as Facts }
   }
 
   try {
     const fragments = await inParallel(parts, availableParallelism() + 1, encodeOne, (error) => failure.abort(error))
+    if (made) await new FragmentStore(fragmentDirectory).prune(KEPT_BYTES)
     return { joined: await encoder.join(fragments), [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
     throw error
   }
+}
+
+function fragmentKey(part: Part, encoder: { readonly id: string }): Digest {
+  return digestOf(JSON.stringify([SOURCES, encoder.id, part.key]))
 }
 
 async function* reported(source: AsyncIterable<Uint8Array>, id: string, progress: Progress): AsyncIterable<Uint8Array> {

@@ -5,9 +5,11 @@ import type { Part } from './part.js'
 export interface Fragment<Facts> {
   readonly content: Content
   readonly facts: Facts
+  /** What was set aside, by name. */
+  readonly aside: ReadonlyMap<string, Content>
 }
 
-/** The bytes of a fragment as they are made; `facts` may be asked for once the bytes have been read to their end. */
+/** The bytes of a fragment as they are made; `facts` may be asked for once the bytes have been read to their end. They are stored as JSON. */
 export interface Encoding<Facts> {
   readonly bytes: AsyncIterable<Uint8Array>
   facts(): Facts
@@ -15,8 +17,8 @@ export interface Encoding<Facts> {
 
 export interface EncodeContext {
   readonly signal: AbortSignal
-  /** Sets bytes aside that do not belong into the fragment's stream; they can be read as long as the fragment. */
-  setAside(source: AsyncIterable<Uint8Array>): Promise<Content>
+  /** Sets bytes aside that belong to the fragment, but not into its stream. */
+  readonly setAside: (name: string, source: AsyncIterable<Uint8Array>) => Promise<void>
 }
 
 /**
@@ -24,8 +26,10 @@ export interface EncodeContext {
  * order of the plan, into one stream.
  */
 export interface Encoder<Facts, Joined> {
-  /** Names the encoder, its options and its version: equal ids and equal keys of parts mean equal bytes. */
+  /** Names the encoder, its options and whatever else its bytes depend on: equal ids and equal keys of parts mean equal bytes. */
   readonly id: string
+  /** Whether fragments are worth keeping for the next build, because making them costs more than reading them. */
+  readonly kept: boolean
   encode(part: Part, context: EncodeContext): Encoding<Facts>
   join(fragments: readonly Fragment<Facts>[]): Promise<Joined>
 }

@@ -25,11 +25,6 @@ const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
   'boot/ucode.cpio': 'ucode',
 }
 
-interface InitrdFacts {
-  readonly deflated: DeflateResult
-  readonly boot: Partial<BootFiles>
-}
-
 /** The kernel reads an archive to its end in units of 512 bytes only from tapes, but tools expect the padding. */
 const ARCHIVE_BLOCK = 512
 
@@ -37,20 +32,21 @@ const ARCHIVE_BLOCK = 512
  * The tree as a compressed cpio archive, with the boot files set aside and the rest of `boot/` left out.
  * @param level of compression, 1 to 9
  */
-export function initrdEncoder(level: number): Encoder<InitrdFacts, Initrd> {
+export function initrdEncoder(level: number): Encoder<DeflateResult, Initrd> {
   return {
-    id: `initrd gzip ${level}`,
+    // Node's zlib makes other bytes in other versions, and on other processors.
+    id: `initrd gzip ${level} zlib ${process.versions.zlib} ${process.arch}`,
+    kept: true,
     encode(part, context) {
-      const boot: { -readonly [Name in keyof BootFiles]?: Content } = {}
-      const deflated = deflateFragment(writeCpio(withParents(withoutBoot(part.entries(context.signal), boot, context))), level)
-      return { bytes: deflated.chunks, facts: () => ({ deflated: deflated.result(), boot }) }
+      const deflated = deflateFragment(writeCpio(withParents(withoutBoot(part.entries(context.signal), context))), level)
+      return { bytes: deflated.chunks, facts: () => deflated.result() }
     },
     async join(fragments) {
-      const size = fragments.reduce((sum, { facts }) => sum + facts.deflated.size, 0)
+      const size = fragments.reduce((sum, { facts }) => sum + facts.size, 0)
       const trailer = deflateFragment(archiveEnd(size), level)
       const end = bytesContent(await readAll(trailer.chunks, 1 << 16))
-      const deflated = [...fragments.map(({ facts }) => facts.deflated), trailer.result()]
-      const last = (name: keyof BootFiles): Content => fragments.reduce((found, { facts }) => facts.boot[name] ?? found, EMPTY)
+      const deflated = [...fragments.map(({ facts }) => facts), trailer.result()]
+      const last = (name: keyof BootFiles): Content => fragments.reduce((found, { aside }) => aside.get(name) ?? found, EMPTY)
       return {
         initrd: concatContents([
           bytesContent(GZIP_HEADER),
@@ -81,14 +77,10 @@ async function* withParents(entries: AsyncIterable<Entry>): AsyncIterable<Entry>
   }
 }
 
-async function* withoutBoot(
-  entries: AsyncIterable<Entry>,
-  boot: { -readonly [Name in keyof BootFiles]?: Content },
-  context: EncodeContext,
-): AsyncIterable<Entry> {
+async function* withoutBoot(entries: AsyncIterable<Entry>, context: EncodeContext): AsyncIterable<Entry> {
   for await (const one of entries) {
     const name = BOOT_FILES[one.path]
-    if (name !== undefined) boot[name] = await context.setAside(one.content.open())
+    if (name !== undefined) await context.setAside(name, one.content.open())
     else if (!one.path.startsWith('boot/')) yield one
   }
 }

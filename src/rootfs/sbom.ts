@@ -32,7 +32,7 @@ const LISTS = ['packages', 'files', 'hasExtractedLicensingInfos', 'relationships
 
 /** One SPDX document that holds what the images' own documents say, with the paths that the files have in this root. */
 export function sbomPart(images: readonly PlacedImage[], options: SbomOptions): Part {
-  const key = digestOf(JSON.stringify(['sbom', options, images.map(({ image, prefix }) => [image.descriptor.digest, prefix])]))
+  const key = digestOf(JSON.stringify(['sbom', options, images.map(identityOf)]))
   return {
     location: 'sbom',
     source: options.path,
@@ -42,6 +42,11 @@ export function sbomPart(images: readonly PlacedImage[], options: SbomOptions): 
       yield entry({ path: options.path, type: 'file', content: textContent(`${JSON.stringify(document)}\n`) })
     },
   }
+}
+
+/** What the document says of an image hangs on the image's attestations too, which may change when the image does not. */
+function identityOf({ image, prefix }: PlacedImage): readonly unknown[] {
+  return [image.descriptor.digest, image.attestations().map(({ digest }) => digest), prefix]
 }
 
 async function mergedDocument(images: readonly PlacedImage[], created: string): Promise<Json> {

@@ -3,8 +3,9 @@ import { TAR_END, writeTar } from '../archive/tar-writer.js'
 import type { Encoder } from './encoder.js'
 
 /** The tree as it is, with every PAX record: what `--format tar` writes. */
-export const tarEncoder: Encoder<undefined, Content> = {
+export const tarEncoder: Encoder<null, Content> = {
   id: 'tar',
-  encode: (part, { signal }) => ({ bytes: writeTar(part.entries(signal)), facts: () => undefined }),
+  kept: false,
+  encode: (part, { signal }) => ({ bytes: writeTar(part.entries(signal)), facts: () => null }),
   join: (fragments) => Promise.resolve(concatContents([...fragments.map((fragment) => fragment.content), bytesContent(TAR_END)])),
 }

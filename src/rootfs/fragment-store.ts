@@ -1,0 +1,171 @@
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileContent, type Content } from '../base/content.js'
+import type { Digest } from '../base/digest.js'
+import { isSystemError } from '../base/errors.js'
+import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
+
+/** A fragment on disk. `facts` are what its encoder noted, as JSON. */
+export interface StoredFragment {
+  readonly content: Content
+  readonly facts: unknown
+  /** What was set aside, by name. */
+  readonly aside: ReadonlyMap<string, Content>
+}
+
+/** Writes the files of a fragment that is being made. */
+export interface FragmentWriter {
+  content(source: AsyncIterable<Uint8Array>): Promise<void>
+  setAside(name: string, source: AsyncIterable<Uint8Array>): Promise<void>
+}
+
+interface Description {
+  readonly size: number
+  readonly facts: unknown
+  readonly aside: Readonly<Record<string, number>>
+}
+
+const DESCRIPTION = 'fragment.json'
+const CONTENT = 'content'
+/** Names of what is set aside begin with this, so that they cannot be those of the other files. */
+const ASIDE = 'aside-'
+
+/** A fragment that was used within this time, in milliseconds, is not removed: a build may be reading it. */
+const GRACE = 3600 * 1000
+
+/**
+ * Fragments in directories named by their keys. A directory gets its name when everything in it is written and on disk, so a fragment is
+ * there whole or not at all, whoever is killed when, and any number of builds may share a store.
+ */
+export class FragmentStore {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** The fragment of a key; undefined when there is none, or what there is has not the sizes that it should have. */
+  async find(key: Digest): Promise<StoredFragment | undefined> {
+    const directory = this.#path(key)
+    try {
+      const description = JSON.parse(await readFile(join(directory, DESCRIPTION), 'utf8')) as Description
+      const files: readonly (readonly [string, number])[] = [
+        [CONTENT, description.size],
+        ...Object.entries(description.aside).map(([name, size]) => [ASIDE + name, size] as const),
+      ]
+      for (const [name, size] of files) if ((await stat(join(directory, name))).size !== size) return undefined
+      // When it was last used decides what goes when there is too much.
+      const now = new Date()
+      await utimes(join(directory, DESCRIPTION), now, now).catch(() => {})
+      return stored(directory, description)
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT') || error instanceof SyntaxError) return undefined
+      throw error
+    }
+  }
+
+  /** Makes a fragment. When somebody else has made the same one meanwhile, theirs is taken. */
+  async add(key: Digest, make: (writer: FragmentWriter) => Promise<unknown>): Promise<StoredFragment> {
+    await mkdir(this.#directory, { recursive: true })
+    const temporary = await mkdtemp(join(this.#directory, TEMPORARY_PREFIX))
+    try {
+      let size = 0
+      const aside: Record<string, number> = {}
+      const facts = await make({
+        content: async (source) => {
+          size = await write(join(temporary, CONTENT), source)
+        },
+        setAside: async (name, source) => {
+          aside[name] = await write(join(temporary, ASIDE + name), source)
+        },
+      })
+      const description: Description = { size, facts, aside }
+      await write(join(temporary, DESCRIPTION), once(Buffer.from(JSON.stringify(description))))
+      const directory = this.#path(key)
+      await moveInto(temporary, directory, async () => (await this.find(key)) !== undefined)
+      return stored(directory, description)
+    } finally {
+      await rm(temporary, { recursive: true, force: true })
+    }
+  }
+
+  /** Removes what has not been used for longest until at most `limit` bytes are left, and what killed builds left behind. */
+  async prune(limit: number): Promise<void> {
+    await sweepTemporaries(this.#directory)
+    const names = (await readdir(this.#directory).catch(() => [])).filter((name) => !name.startsWith(TEMPORARY_PREFIX))
+    const fragments = []
+    for (const name of names) {
+      const directory = join(this.#directory, name)
+      const usedAt = (await stat(join(directory, DESCRIPTION)).catch(() => undefined))?.mtimeMs ?? 0
+      let size = 0
+      for (const file of await readdir(directory).catch(() => []))
+        size += (await stat(join(directory, file)).catch(() => undefined))?.size ?? 0
+      fragments.push({ directory, usedAt, size })
+    }
+    let total = fragments.reduce((sum, { size }) => sum + size, 0)
+    for (const { directory, usedAt, size } of fragments.sort((a, b) => a.usedAt - b.usedAt)) {
+      if (total <= limit || Date.now() - usedAt < GRACE) return
+      await rm(directory, { recursive: true, force: true })
+      total -= size
+    }
+  }
+
+  #path(key: Digest): string {
+    return join(this.#directory, key.slice('sha256:'.length))
+  }
+}
+
+function stored(directory: string, { size, facts, aside }: Description): StoredFragment {
+  return {
+    content: fileContent(join(directory, CONTENT), 0, size),
+    facts,
+    aside: new Map(Object.entries(aside).map(([name, bytes]) => [name, fileContent(join(directory, ASIDE + name), 0, bytes)])),
+  }
+}
+
+/** Renames a directory; one that is in the way stays when it is sound, and goes when it is not. */
+async function moveInto(from: string, to: string, isSound: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    try {
+      await rename(from, to)
+      return
+    } catch (error) {
+      if (!isSystemError(error, 'ENOTEMPTY') && !isSystemError(error, 'EEXIST')) throw error
+      if (await isSound()) return
+      await rm(to, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Small pieces are gathered before they go to the kernel: headers of archives are a hundred bytes each. */
+const GATHERED = 1 << 18
+
+/** Writes a file and makes sure that it is on disk. @returns its size in bytes */
+async function write(path: string, source: AsyncIterable<Uint8Array>): Promise<number> {
+  const file = await open(path, 'wx')
+  try {
+    let size = 0
+    let pieces: Uint8Array[] = []
+    let gathered = 0
+    const flush = async (): Promise<void> => {
+      if (gathered > 0) await file.writev(pieces)
+      pieces = []
+      gathered = 0
+    }
+    for await (const chunk of source) {
+      size += chunk.length
+      pieces.push(chunk)
+      gathered += chunk.length
+      if (gathered >= GATHERED || pieces.length >= 512) await flush()
+    }
+    await flush()
+    await file.sync()
+    return size
+  } finally {
+    await file.close()
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
