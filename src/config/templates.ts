@@ -10,7 +10,7 @@ export const PACKAGE_PREFIX = '@pkg:'
 export type ResolvePackage = (directory: string) => Promise<string>
 
 /**
- * Puts the tags of packages in place of `@pkg:` texts, in a copy.
+ * Puts the tags of packages in place of `@pkg:` texts, in a copy. All are asked for at once, since each is the work of other processes.
  * @param directory what the paths are relative to; absolute paths are, too, as in LinuxKit
  * @throws {LinuxkitError} what `resolve` throws, with the place of the text
  */
@@ -20,14 +20,11 @@ export async function fillTemplates<T>(value: T, document: Document, directory: 
       return inner.startsWith(PACKAGE_PREFIX) ? tagOf(join(directory, inner.slice(PACKAGE_PREFIX.length)), path) : inner
     }
     if (Array.isArray(inner)) {
-      const items: unknown[] = []
-      for (const [index, item] of inner.entries()) items.push(await fill(item, [...path, index]))
-      return items
+      return Promise.all(inner.map((item: unknown, index) => fill(item, [...path, index])))
     }
     if (typeof inner !== 'object' || inner === null) return inner
-    const members: [string, unknown][] = []
-    for (const [key, member] of Object.entries(inner)) members.push([key, await fill(member, [...path, key])])
-    return Object.fromEntries(members)
+    const members = Object.entries(inner).map(async ([key, member]) => [key, await fill(member, [...path, key])] as const)
+    return Object.fromEntries(await Promise.all(members))
   }
   const tagOf = (packageDirectory: string, path: DocumentPath): Promise<string> =>
     resolve(packageDirectory).catch((cause: unknown) => {

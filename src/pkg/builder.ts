@@ -109,7 +109,7 @@ async function buildPlatform(one: Package, reference: Reference, arch: Arch, opt
   const packages = await fetchPackages(one, section, arch, options)
   await using spool = await Spool.create(cache.directory)
   const tree = await unpackPackages(packages, arch, spool, signal)
-  const labels: Record<string, string> = sourceLabels(one, packages)
+  const labels: Record<string, string> = await sourceLabels(one, packages)
   let contents: FileTree = tree
   if (section.kernel === undefined) await composeRoot(tree, one, section, arch, spool, signal)
   else {
@@ -180,8 +180,9 @@ function located(one: Package, section: DebianSection, resolve: () => readonly D
   }
 }
 
-function sourceLabels(one: Package, packages: readonly DebianPackage[]): Record<string, string> {
-  const { yml, revision, dirty } = one
+async function sourceLabels(one: Package, packages: readonly DebianPackage[]): Promise<Record<string, string>> {
+  const { yml, dirty } = one
+  const revision = await one.revision()
   const labels: Record<string, string> = {}
   if (yml.config !== undefined) labels[CONFIG_LABEL] = labelJson(yml.config)
   if (packages.length > 0) labels[PACKAGES_LABEL] = packages.map(({ name, version }) => `${name}=${version}`).join(' ')

@@ -41,7 +41,9 @@ function commit(): void {
 }
 
 test('outside git there is no hash but the given one', async () => {
-  expect(await loadPackage(pkg)).toMatchObject({ tag: 'linuxkit/foo:latest', hash: '', dirty: false, revision: undefined })
+  const one = await loadPackage(pkg)
+  expect(one).toMatchObject({ tag: 'linuxkit/foo:latest', hash: '', dirty: false })
+  expect(await one.revision()).toBeUndefined()
   expect((await loadPackage(pkg, { hash: 'abc', org: '' })).tag).toBe('/foo:abc')
   expect((await loadPackage(pkg, { tag: 'v-{{.Hash}}' })).tag).toBe('linuxkit/foo:v-')
 })
@@ -49,7 +51,9 @@ test('outside git there is no hash but the given one', async () => {
 test("in git it is the hash of the package's tree", async () => {
   commit()
   const tree = git('rev-parse', 'HEAD:pkg/foo')
-  expect(await loadPackage(pkg)).toMatchObject({ tag: `linuxkit/foo:${tree}`, dirty: false, revision: git('rev-parse', 'HEAD') })
+  const one = await loadPackage(pkg)
+  expect(one).toMatchObject({ tag: `linuxkit/foo:${tree}`, dirty: false })
+  expect(await one.revision()).toBe(git('rev-parse', 'HEAD'))
   expect((await loadPackage(`${pkg}/../foo/`, { tag: 'v1-{{slice .Hash 0 8}}-{{ printf "%.4s" .Hash }}' })).tag).toBe(
     `linuxkit/foo:v1-${tree.slice(0, 8)}-${tree.slice(0, 4)}`,
   )
@@ -83,7 +87,9 @@ test.each([
   const { hash } = await loadPackage(pkg)
   await change()
   const suffix = createHash('sha256').update(contents).digest('hex').slice(0, 7)
-  expect(await loadPackage(pkg)).toMatchObject({ hash: `${hash}-dirty-${suffix}`, dirty: true, revision: undefined })
+  const one = await loadPackage(pkg)
+  expect(one).toMatchObject({ hash: `${hash}-dirty-${suffix}`, dirty: true })
+  expect(await one.revision()).toBeUndefined()
   expect(await loadPackage(pkg, { hash: 'abc' })).toMatchObject({ hash: 'abc', dirty: true })
   expect(await loadPackage(pkg, { hashCommit: git('rev-parse', 'HEAD') })).toMatchObject({ hash, dirty: false })
 })

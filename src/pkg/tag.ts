@@ -25,8 +25,8 @@ export interface PackageTag {
   /** The tree hash with what marks uncommitted changes; empty outside git. */
   readonly hash: string
   readonly dirty: boolean
-  /** The last commit that changed the package's sources; undefined outside git and with uncommitted changes. */
-  readonly revision: string | undefined
+  /** Asks git for the last commit that changed the package's sources; undefined outside git and with uncommitted changes. */
+  readonly revision: () => Promise<string | undefined>
 }
 
 /**
@@ -43,7 +43,7 @@ export async function packageTag(directory: string, yml: BuildYml, options: TagO
 
 async function sourceHash(directory: string, yml: BuildYml, options: TagOptions): Promise<Omit<PackageTag, 'tag'>> {
   const git = new Git(directory, options.signal)
-  if (!(await git.isInside())) return { hash: options.hash ?? '', dirty: false, revision: undefined }
+  if (!(await git.isInside())) return { hash: options.hash ?? '', dirty: false, revision: async () => undefined }
 
   const commit = options.hashCommit ?? 'HEAD'
   const hashed = hashPath(directory, options.hashPath)
@@ -54,19 +54,22 @@ async function sourceHash(directory: string, yml: BuildYml, options: TagOptions)
   const extra = yml['extra-sources'].map((source) => resolve(directory, source.slice(0, source.indexOf(':'))))
   let { hash } = options
   if (hash === undefined) {
-    const trees = [await treeHash(git, hashed, commit)]
-    for (const path of extra) trees.push(await treeHash(new Git(path, options.signal), path, commit))
-    for (const { path, git } of programSources) trees.push(await treeHash(git, path, commit))
+    const trees = await Promise.all([
+      treeHash(git, hashed, commit),
+      ...extra.map((path) => treeHash(new Git(path, options.signal), path, commit)),
+      ...programSources.map(({ path, git }) => treeHash(git, path, commit)),
+    ])
     hash = trees.length === 1 ? (trees[0] ?? '') : createHash('sha1').update(trees.join('')).digest('hex')
   }
   let dirty = options.forceDirty ?? false
   if (commit === 'HEAD') {
-    dirty ||= await isDirty(git, hashed)
-    for (const { path, git } of programSources) dirty ||= await isDirty(git, path)
+    const checked = await Promise.all([{ path: hashed, git }, ...programSources].map((source) => isDirty(source.git, source.path)))
+    dirty ||= checked.includes(true)
   }
   if (dirty && options.hash === undefined)
     hash += `-dirty-${(await contentHash([{ path: directory, git }, ...programSources])).slice(0, 7)}`
-  return { hash, dirty, revision: dirty ? undefined : await git.lastChange([hashed, ...extra, ...programSources.map(({ path }) => path)]) }
+  const sources = [hashed, ...extra, ...programSources.map(({ path }) => path)]
+  return { hash, dirty, revision: async () => (dirty ? undefined : git.lastChange(sources)) }
 }
 
 function hashPath(directory: string, given: string | undefined): string {
