@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Destination } from '../build.js'
 import type { CliContext } from './context.js'
+import { formatTable } from './table.js'
 
 interface BuildFlags {
   readonly name?: string
@@ -11,6 +12,7 @@ interface BuildFlags {
   readonly arch?: string
   readonly dryRun?: true
   readonly pull?: true
+  readonly listFormats?: true
   readonly decompressKernel?: true
   readonly sbom: boolean
   readonly sbomOutput: string
@@ -28,7 +30,7 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
   program
     .command('build')
     .description('build an image from yml files')
-    .argument('<yml...>', 'files, URLs, or - for standard input; later ones add to earlier ones')
+    .argument('[yml...]', 'files, URLs, or - for standard input; later ones add to earlier ones')
     .option('--name <name>', 'base name of the outputs (default: that of the last file)')
     .option('--dir <directory>', 'where the outputs go', '')
     .option('--o <file>', 'write a single file, - for standard output (formats that make one file only)')
@@ -38,6 +40,7 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
       appendList,
       [],
     )
+    .option('--list-formats', 'print the formats, the files of each, and what they are for')
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
     .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
     .option('--dry-run', 'print the merged configuration and stop')
@@ -46,7 +49,15 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     .option('--sbom-output <path>', 'path of that list in the image', 'sbom.spdx.json')
     .option('--sbom-current-time', 'date the list now instead of with the fixed time of builds')
     .option('--debian-mirror <url>', 'where missing packages get their Debian packages (default: where this machine does)')
-    .action((sources: readonly string[], flags: BuildFlags) => run(sources, flags, context()))
+    .action((sources: readonly string[], flags: BuildFlags) =>
+      flags.listFormats === true ? listFormats(context()) : run(sources, flags, context()),
+    )
+}
+
+async function listFormats({ print }: CliContext): Promise<void> {
+  const { FORMATS } = await import('../output/formats.js')
+  const rows = FORMATS.map(({ name, suffixes, summary }) => [name, suffixes.map((suffix) => `NAME${suffix}`).join(' '), summary])
+  for (const line of formatTable(['FORMAT', 'FILES', 'WHAT IT IS'], rows)) print(line)
 }
 
 async function run(sources: readonly string[], flags: BuildFlags, context: CliContext): Promise<void> {
@@ -55,6 +66,9 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
   const { LinuxkitError } = await import('../base/errors.js')
   const { FIXED_TIME } = await import('../archive/entry.js')
 
+  if (sources.length === 0) {
+    throw new LinuxkitError('cli/arguments', 'an argument is missing: the yml to build', { hint: 'name a file, or - for standard input' })
+  }
   if (flags.dryRun === true) {
     context.print(await dryRun({ sources, signal: context.signal }))
     return

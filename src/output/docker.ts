@@ -1,7 +1,7 @@
 import { textContent } from '../base/content.js'
 import { digestOf } from '../base/digest.js'
 import { entry, type Entry } from '../archive/entry.js'
-import { assemble } from '../rootfs/assemble.js'
+import { assemble, mapJoined } from '../rootfs/assemble.js'
 import type { Part } from '../rootfs/part.js'
 import { tarEncoder } from '../rootfs/tar-encoder.js'
 import type { Format } from './format.js'
@@ -27,10 +27,6 @@ export const docker: Format = {
   async make(plan, options) {
     const isSbom = ({ location }: Part): boolean => location === 'sbom'
     const parts = [...plan.parts.filter((part) => !isSbom(part)), dockerfile, ...plan.parts.filter(isSbom)]
-    const assembled = await assemble(parts, tarEncoder, options)
-    return {
-      joined: [{ suffix: '.docker', content: assembled.joined }],
-      [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
-    }
+    return mapJoined(await assemble(parts, tarEncoder, options), (content) => [{ suffix: '.docker', content }])
   },
 }

@@ -1,7 +1,7 @@
 import { concatContents } from '../base/content.js'
 import { entry } from '../archive/entry.js'
 import { tarContent } from '../archive/tar-writer.js'
-import { assemble } from '../rootfs/assemble.js'
+import { assemble, mapJoined } from '../rootfs/assemble.js'
 import { initrdEncoder } from '../rootfs/initrd-encoder.js'
 import type { Format } from './format.js'
 
@@ -15,17 +15,14 @@ export const kernelInitrd: Format = {
   streams: false,
   suffixes: ['-kernel', '-initrd.img', '-cmdline'],
   async make(plan, options) {
-    const assembled = await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options)
-    const { kernel, initrd, cmdline, ucode } = assembled.joined
-    return {
-      // Microcode has to be the first, uncompressed archive (kernel, Documentation/arch/x86/microcode.rst).
-      joined: [
+    return mapJoined(await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options), ({ kernel, initrd, cmdline, ucode }) =>
+      [
         { suffix: '-kernel', content: kernel },
+        // Microcode has to be the first, uncompressed archive (kernel, Documentation/arch/x86/microcode.rst).
         { suffix: '-initrd.img', content: concatContents([ucode, initrd]) },
         { suffix: '-cmdline', content: cmdline },
       ].filter(({ content }) => content.size > 0),
-      [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
-    }
+    )
   },
 }
 
@@ -36,13 +33,10 @@ export const tarKernelInitrd: Format = {
   streams: false,
   suffixes: ['-initrd.tar'],
   async make(plan, options) {
-    const assembled = await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options)
-    const { kernel, initrd, cmdline, ucode } = assembled.joined
-    const files = { kernel, 'initrd.img': initrd, cmdline, 'ucode.cpio': ucode }
-    const entries = Object.entries(files).map(([path, content]) => entry({ path, type: 'file', content }))
-    return {
-      joined: [{ suffix: '-initrd.tar', content: tarContent(entries.filter(({ content }) => content.size > 0)) }],
-      [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
-    }
+    return mapJoined(await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options), ({ kernel, initrd, cmdline, ucode }) => {
+      const files = Object.entries({ kernel, 'initrd.img': initrd, cmdline, 'ucode.cpio': ucode })
+      const entries = files.filter(([, content]) => content.size > 0).map(([path, content]) => entry({ path, type: 'file', content }))
+      return [{ suffix: '-initrd.tar', content: tarContent(entries) }]
+    })
   },
 }

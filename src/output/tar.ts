@@ -1,4 +1,4 @@
-import { assemble } from '../rootfs/assemble.js'
+import { assemble, mapJoined } from '../rootfs/assemble.js'
 import { tarEncoder } from '../rootfs/tar-encoder.js'
 import type { Format } from './format.js'
 
@@ -9,10 +9,6 @@ export const tar: Format = {
   streams: true,
   suffixes: ['.tar'],
   async make(plan, options) {
-    const assembled = await assemble(plan.parts, tarEncoder, options)
-    return {
-      joined: [{ suffix: '.tar', content: assembled.joined }],
-      [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose](),
-    }
+    return mapJoined(await assemble(plan.parts, tarEncoder, options), (content) => [{ suffix: '.tar', content }])
   },
 }

@@ -21,6 +21,11 @@ export interface Assembled<Joined> extends AsyncDisposable {
   readonly joined: Joined
 }
 
+/** Another view of a joined result, which lives as long as the result. */
+export function mapJoined<From, To>(assembled: Assembled<From>, view: (joined: From) => To): Assembled<To> {
+  return { joined: view(assembled.joined), [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose]() }
+}
+
 /** Fragments beyond this many bytes are removed, those that have not been used for longest first. */
 const KEPT_BYTES = 8e9
 

@@ -15,8 +15,8 @@ export interface StoredFragment {
 
 /** Writes the files of a fragment that is being made. */
 export interface FragmentWriter {
-  content(source: AsyncIterable<Uint8Array>): Promise<void>
-  setAside(name: string, source: AsyncIterable<Uint8Array>): Promise<void>
+  readonly content: (source: AsyncIterable<Uint8Array>) => Promise<void>
+  readonly setAside: (name: string, source: AsyncIterable<Uint8Array>) => Promise<void>
 }
 
 interface Description {
