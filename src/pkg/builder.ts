@@ -7,6 +7,7 @@ import type { ImageCache } from '../image/cache.js'
 import { CONFIG_LABEL, labelJson } from '../image/container-config-label.js'
 import { addToIndex, writeImage } from '../image/image-writer.js'
 import type { Descriptor } from '../image/oci.js'
+import { KERNEL_INITRD_LABEL, KERNEL_RELEASE_LABEL, PACKAGES_LABEL } from '../image/package-labels.js'
 import type { Reference } from '../image/reference.js'
 import { isFor, type DebianSection } from './debian-section.js'
 import { openDebianArchive, type DebianArchive, type DebianArchiveOptions, type DebianPackage } from './debian/index.js'
@@ -37,12 +38,6 @@ export interface BuiltPackage {
   /** Of the index that holds the images of all platforms. */
   readonly descriptor: Descriptor
 }
-
-/** Debian packages of an image with their versions. */
-export const PACKAGES_LABEL = 'org.linuxkit.debian.packages'
-export const KERNEL_RELEASE_LABEL = 'org.linuxkit.kernel.release'
-/** Compressions of an initrd that the kernel of the image can unpack. */
-export const KERNEL_INITRD_LABEL = 'org.linuxkit.kernel.initrd'
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 

@@ -5,6 +5,7 @@ import { CONTAINER_SECTIONS, kernelFiles, type Config, type Volume } from '../co
 import { volumesByName } from '../config/volumes.js'
 import type { CachedImage } from '../image/cached-image.js'
 import type { ImageLayout } from '../image/layout.js'
+import { apkPart } from './apk-part.js'
 import { containerParts, type LaidOut } from './container-parts.js'
 import { filesParts } from './files-part.js'
 import { initPart } from './init-part.js'
@@ -62,7 +63,10 @@ export async function planImage(config: Config, context: PlanContext): Promise<P
   if (config.kernel.image !== undefined && config.kernel.image !== '') {
     parts.push(kernelPart(atRoot(imageOf('kernel')), { ...kernelFiles(config.kernel), decompress: context.decompressKernel }))
   }
-  for (const index of config.init.keys()) parts.push(initPart(index, atRoot(imageOf(`init[${index}]`))))
+  const init = config.init.map((_, index) => atRoot(imageOf(`init[${index}]`)))
+  for (const [index, image] of init.entries()) parts.push(initPart(index, image))
+  const apk = apkPart(init)
+  if (apk !== undefined) parts.push(apk)
   for (const [index, volume] of config.volumes.entries()) {
     const content = await volumeContent(volume, `volumes[${index}]`, context)
     if (content.type === 'tree') placed.push({ image: content.image, prefix: `${volumeDirectory(volume.name)}/lower` })
