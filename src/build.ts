@@ -12,6 +12,7 @@ import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
+import { WorkTrees } from './pkg/work-tree.js'
 import { provideImages, provideLayout } from './pkg/provide-images.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
@@ -99,9 +100,10 @@ export async function dryRun(options: Pick<BuildOptions, 'sources' | 'signal'>):
 }
 
 function load({ sources, signal }: Pick<BuildOptions, 'sources' | 'signal'>): Promise<LoadedConfig> {
+  const workTrees = new WorkTrees()
   return loadConfig(sources, {
     signal,
-    resolvePackage: async (directory) => packageReference(await loadPackage(directory)).text,
+    resolvePackage: async (directory) => packageReference(await loadPackage(directory, { signal, workTrees })).text,
   })
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -31,6 +32,8 @@ function verbosityOf({ quiet, verbose }: GlobalOptions, program: Command): Verbo
 /** Runs the command line and returns the status to end with. */
 async function main(argv: readonly string[]): Promise<number> {
   const controller = new AbortController()
+  // Every child process and request listens; that there are many is no leak.
+  setMaxListeners(0, controller.signal)
   const program = new Command()
   let renderer: Renderer | undefined
 

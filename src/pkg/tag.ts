@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { resolve, sep } from 'node:path'
 import { LinuxkitError } from '../base/errors.js'
 import type { BuildYml } from './build-yml.js'
-import { contentHash, Git, isDirty, treeHash } from './tree-hash.js'
+import { contentHash, Git, treeHash } from './tree-hash.js'
+import { WorkTrees } from './work-tree.js'
 
 export interface TagOptions {
   /** Replaces the organisation of the build.yml. */
@@ -17,6 +18,8 @@ export interface TagOptions {
   readonly hashPath?: string | undefined
   readonly forceDirty?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+  /** What git has said already, when many packages are loaded at once. */
+  readonly workTrees?: WorkTrees | undefined
 }
 
 export interface PackageTag {
@@ -43,7 +46,8 @@ export async function packageTag(directory: string, yml: BuildYml, options: TagO
 
 async function sourceHash(directory: string, yml: BuildYml, options: TagOptions): Promise<Omit<PackageTag, 'tag'>> {
   const git = new Git(directory, options.signal)
-  if (!(await git.isInside())) return { hash: options.hash ?? '', dirty: false, revision: async () => undefined }
+  const { workTrees = new WorkTrees() } = options
+  if (!(await workTrees.contains(git, directory))) return { hash: options.hash ?? '', dirty: false, revision: async () => undefined }
 
   const commit = options.hashCommit ?? 'HEAD'
   const hashed = hashPath(directory, options.hashPath)
@@ -54,16 +58,20 @@ async function sourceHash(directory: string, yml: BuildYml, options: TagOptions)
   const extra = yml['extra-sources'].map((source) => resolve(directory, source.slice(0, source.indexOf(':'))))
   let { hash } = options
   if (hash === undefined) {
+    const hashOf = (git: Git, path: string): Promise<string> =>
+      commit === 'HEAD' ? workTrees.treeHash(git, path) : treeHash(git, path, commit)
     const trees = await Promise.all([
-      treeHash(git, hashed, commit),
-      ...extra.map((path) => treeHash(new Git(path, options.signal), path, commit)),
-      ...programSources.map(({ path, git }) => treeHash(git, path, commit)),
+      hashOf(git, hashed),
+      ...extra.map((path) => hashOf(new Git(path, options.signal), path)),
+      ...programSources.map(({ path, git }) => hashOf(git, path)),
     ])
     hash = trees.length === 1 ? (trees[0] ?? '') : createHash('sha1').update(trees.join('')).digest('hex')
   }
   let dirty = options.forceDirty ?? false
   if (commit === 'HEAD') {
-    const checked = await Promise.all([{ path: hashed, git }, ...programSources].map((source) => isDirty(source.git, source.path)))
+    const checked = await Promise.all(
+      [{ path: hashed, git }, ...programSources].map((source) => workTrees.isDirty(source.git, source.path)),
+    )
     dirty ||= checked.includes(true)
   }
   if (dirty && options.hash === undefined)

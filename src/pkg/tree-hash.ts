@@ -25,6 +25,11 @@ export class Git {
     return (await runStatus('git', ['-C', this.#directory, ...args], this.#options)).status === 0
   }
 
+  /** The root of the work tree. @throws {LinuxkitError} `exec/failed` outside of one */
+  async root(): Promise<string> {
+    return (await this.run('rev-parse', '--show-toplevel')).trim()
+  }
+
   isInside(): Promise<boolean> {
     return this.test('rev-parse', '--is-inside-work-tree')
   }
