@@ -1,6 +1,6 @@
 import { dirname, relative, sep } from 'node:path'
 import { exists } from '../base/files.js'
-import { Git, isDirty, treeHash } from './tree-hash.js'
+import { isDirty, treeHash, type Git } from './tree-hash.js'
 
 /** What git says of a whole work tree at `HEAD`. */
 interface Snapshot {
