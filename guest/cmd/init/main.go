@@ -3,6 +3,10 @@
 //
 // The kernel refuses pivot_root(2), which container runtimes need, in its first
 // root: that file system has no parent to put the old root into.
+//
+// An initramfs may also hold just this program, some modules and a description
+// of the file system that the system is on; then that is mounted, see
+// mountroot.go.
 package main
 
 import (
@@ -33,6 +37,16 @@ func main() {
 
 // run only returns when something failed.
 func run() error {
+	described, err := readDescription(descriptionFile)
+	if err != nil {
+		return err
+	}
+	if described != nil {
+		if err := mountRoot(described); err != nil {
+			return err
+		}
+		return start()
+	}
 	var root syscall.Statfs_t
 	if err := syscall.Statfs("/", &root); err != nil {
 		return os.NewSyscallError("statfs", err)
@@ -42,6 +56,11 @@ func run() error {
 			return err
 		}
 	}
+	return start()
+}
+
+// start becomes the system's init.
+func start() error {
 	return &os.PathError{Op: "exec", Path: next, Err: syscall.Exec(next, []string{next}, os.Environ())}
 }
 
@@ -60,6 +79,11 @@ func switchRoot() error {
 	if err := rootfs.Move("/", newRoot); err != nil {
 		return err
 	}
+	return enterNewRoot()
+}
+
+// enterNewRoot makes what is mounted on newRoot the new /.
+func enterNewRoot() error {
 	if err := os.Chdir(newRoot); err != nil {
 		return err
 	}
