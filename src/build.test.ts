@@ -115,6 +115,59 @@ describe('build', () => {
     expect(raw).toContain('LINUXKIT.source=docker.io/test/web\n')
   })
 
+  describe('with the tar of an earlier build', () => {
+    const buildTar = async (name: string, yml: string, inputTar?: string): Promise<Buffer> => {
+      await writeFile(join(root, `${name}.yml`), yml)
+      const destination = { type: 'files', base: join(root, name) } as const
+      await build(options({ sources: [join(root, `${name}.yml`)], formats: ['tar'], destination, inputTar }))
+      return readFile(join(root, `${name}.tar`))
+    }
+
+    it.each([
+      ['nothing', YML],
+      ['a file', YML.replace('"hello"', '"good bye"')],
+      ['the kernel command line', YML.replace('ttyS0', 'ttyS1')],
+      ['a container before others', YML.replace('/bin/first', '/bin/other')],
+      ['a container that shares an image', YML.replace('readonly: true', 'readonly: false')],
+      [
+        'the order of containers',
+        YML.replace('name: first', 'name: x').replace('name: second', 'name: first').replace('name: x', 'name: second'),
+      ],
+      ['an init image more', YML.replace('  - test/init', '  - test/init\n  - test/tool')],
+      ['volumes', `${YML}\nvolumes: [{name: v, image: test/tool}]`],
+    ])('makes the same bytes as without it when this changes: %s', async (_, yml) => {
+      await buildTar('earlier', YML)
+      const expected = await buildTar('expected', yml)
+      expect((await buildTar('image', yml, join(root, 'earlier.tar'))).equals(expected)).toBe(true)
+    })
+
+    it('needs no image for what has not changed, volumes included', async () => {
+      const yml = `${YML}\nvolumes: [{name: v, image: test/tool}, {name: w}]`
+      const earlier = await buildTar('earlier', yml)
+      await rm(cacheDirectory, { recursive: true })
+      await writeFile(join(root, 'image.yml'), yml)
+      await build(options({ formats: ['tar'], inputTar: join(root, 'earlier.tar'), sbom: undefined }))
+      const image = await readFile(join(root, 'image.tar'))
+      // All but the SBOM, which stands last.
+      const sbom = earlier.indexOf('sbom.spdx.json')
+      expect(image.subarray(0, sbom - 1024).equals(earlier.subarray(0, sbom - 1024))).toBe(true)
+    })
+
+    it('is refused when it is cut off, and when it is the output', async () => {
+      const earlier = await buildTar('earlier', YML)
+      await writeFile(join(root, 'cut.tar'), earlier.subarray(0, earlier.length >> 1))
+      await expect(buildTar('image', YML, join(root, 'cut.tar'))).rejects.toMatchObject({ code: 'build/input-tar' })
+      await expect(buildTar('earlier', YML, join(root, 'earlier.tar'))).rejects.toMatchObject({ code: 'build/input-tar' })
+      expect((await readFile(join(root, 'earlier.tar'))).equals(earlier)).toBe(true)
+    })
+
+    it('is not looked at when the image does not say what it is made of', async () => {
+      const yml = YML.replace(/  - path: etc\/config.yml\n.*\n/, '')
+      const expected = await buildTar('expected', yml)
+      expect((await buildTar('image', yml, join(root, 'nowhere.tar'))).equals(expected)).toBe(true)
+    })
+  })
+
   it('lays an image that several containers use out once', async () => {
     await build(options({ formats: ['tar'] }))
     const names = output('tar', '--warning=no-unknown-keyword', '-tf', join(root, 'image.tar')).split('\n')

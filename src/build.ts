@@ -14,13 +14,15 @@ import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
 import { WorkTrees } from './pkg/work-tree.js'
 import { provideImages, provideLayout } from './pkg/provide-images.js'
+import { earlierParts, partLocation } from './rootfs/earlier-parts.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
 
 /** Where the outputs go: files that begin with a path, or a stream for a format that makes one file. */
 export type Destination =
   | { readonly type: 'files'; readonly base: string }
-  | { readonly type: 'stream'; write(chunks: AsyncIterable<Uint8Array>): Promise<void> }
+  /** `path` is that of the file, when it is one. */
+  | { readonly type: 'stream'; readonly path?: string | undefined; write(chunks: AsyncIterable<Uint8Array>): Promise<void> }
 
 export interface BuildOptions {
   /** Files, `-` for standard input, URLs; later ones add to earlier ones. */
@@ -37,6 +39,8 @@ export interface BuildOptions {
   readonly mirrors?: readonly string[] | undefined
   /** Fetches every image that is not a package anew. */
   readonly pull?: boolean | undefined
+  /** A tar of an earlier build, from which the lines that have not changed are taken. */
+  readonly inputTar?: string | undefined
   /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
   readonly debianMirror?: string | undefined
   readonly progress: Progress
@@ -61,6 +65,7 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
   const { destination, progress, signal } = options
   const formats = options.formats.map(findFormat)
   await checkDestination(destination, formats)
+  await checkInput(options, formats)
   const loaded = await load(options)
   const cache = await openCache(options.cacheDirectory)
   const provide = {
@@ -74,12 +79,15 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
     progress,
     signal,
   }
+  const earlier = options.inputTar === undefined ? undefined : await earlierParts(loaded.config, options.inputTar, { ...options, cache })
+  const wanted = [...imageNames(loaded.config)].filter(([location]) => earlier?.part(partLocation(location)) === undefined)
   const plan = await planImage(loaded.config, {
-    imageOf: await provideImages(imageNames(loaded.config), provide),
+    imageOf: await provideImages(new Map(wanted), provide),
     layoutOf: (location, name, platforms) => provideLayout(location, name, platforms, provide),
     placeOf: loaded.placeOf,
     decompressKernel: options.decompressKernel ?? false,
     sbom: options.sbom,
+    earlier,
   })
 
   const written: string[] = []
@@ -105,6 +113,30 @@ function load({ sources, signal }: Pick<BuildOptions, 'sources' | 'signal'>): Pr
     signal,
     resolvePackage: async (directory) => packageReference(await loadPackage(directory, { signal, workTrees })).text,
   })
+}
+
+/** An output must not take the place of the tar that is still being read. */
+async function checkInput({ inputTar, destination, pull }: BuildOptions, formats: readonly Format[]): Promise<void> {
+  if (inputTar === undefined) return
+  if (pull === true) {
+    throw new LinuxkitError(
+      'build/input-tar',
+      '--input-tar and --pull exclude each other: one keeps what has been built, the other fetches it anew',
+    )
+  }
+  const input = await stat(inputTar).catch(() => undefined)
+  const outputs =
+    destination.type === 'stream'
+      ? [destination.path]
+      : formats.flatMap(({ suffixes }) => suffixes.map((suffix) => destination.base + suffix))
+  for (const path of outputs) {
+    const output = path === undefined ? undefined : await stat(path).catch(() => undefined)
+    if (input !== undefined && output?.ino === input.ino && output.dev === input.dev) {
+      throw new LinuxkitError('build/input-tar', `the --input-tar ${inputTar} is also the output`, {
+        hint: 'give the output another name with --name or --o',
+      })
+    }
+  }
 }
 
 async function checkDestination(destination: Destination, formats: readonly Format[]): Promise<void> {

@@ -5,9 +5,15 @@ import { LinuxkitError } from '../base/errors.js'
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>
   #chunk: Buffer = Buffer.alloc(0)
+  #position = 0
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#source = source[Symbol.asyncIterator]()
+  }
+
+  /** How many bytes of the source have been read. */
+  get position(): number {
+    return this.#position
   }
 
   /** The next bytes, at least one and at most `limit`; nothing at the end of the stream. */
@@ -19,6 +25,7 @@ export class ByteReader {
     }
     const taken = this.#chunk.subarray(0, limit)
     this.#chunk = this.#chunk.subarray(taken.length)
+    this.#position += taken.length
     return taken
   }
 
@@ -40,6 +47,7 @@ export class ByteReader {
   async peek(size: number): Promise<Buffer> {
     const bytes = await this.read(size)
     this.#chunk = this.#chunk.length === 0 ? bytes : Buffer.concat([bytes, this.#chunk])
+    this.#position -= bytes.length
     return bytes
   }
 

@@ -39,13 +39,15 @@ interface Extensions {
 /**
  * Reads a tar archive as it streams by: v7, ustar, GNU (long names, large numbers, sparse files) and PAX.
  * An entry's content can be opened once, before the next entry is asked for. The source is read to its end, padding included.
+ * @param onEntry is told before each entry at which byte of the source its headers begin
  * @throws {LinuxkitError} `archive/truncated`, `archive/bad-header`, `archive/bad-number`, `archive/unsupported`, `archive/too-large`
  */
-export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncIterable<Entry> {
+export async function* readTar(source: AsyncIterable<Uint8Array>, onEntry?: (start: number) => void): AsyncIterable<Entry> {
   const reader = new ByteReader(source)
   try {
     const globals: Globals = new Map()
     let extensions: Extensions | undefined
+    let start = 0
     for (let header = await nextHeader(reader); header !== undefined; header = await nextHeader(reader)) {
       switch (header.typeflag) {
         case 'g':
@@ -64,9 +66,11 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncIterable
         default: {
           const { entry, stored } = await readEntry(reader, header, globals, extensions)
           extensions = undefined
+          onEntry?.(start)
           yield entry
           await stored.finish()
           await reader.skip(padding(stored.size))
+          start = reader.position
         }
       }
     }

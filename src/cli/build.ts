@@ -12,6 +12,7 @@ interface BuildFlags {
   readonly arch?: string
   readonly dryRun?: true
   readonly pull?: true
+  readonly inputTar?: string
   readonly listFormats?: true
   readonly decompressKernel?: true
   readonly sbom: boolean
@@ -43,6 +44,10 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     .option('--list-formats', 'print the formats, the files of each, and what they are for')
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
     .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
+    .option(
+      '--input-tar <file>',
+      'take what has not changed from the tar of an earlier build (needs "metadata: yaml" in a file of the yml)',
+    )
     .option('--dry-run', 'print the merged configuration and stop')
     .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz), for boot loaders that cannot')
     .option('--no-sbom', 'leave out the list of what the image is made of')
@@ -93,6 +98,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
       : undefined,
     mirrors: context.mirrors,
     pull: flags.pull,
+    inputTar: flags.inputTar,
     decompressKernel: flags.decompressKernel,
     debianMirror: flags.debianMirror,
     progress: context.progress,
@@ -111,7 +117,7 @@ async function destinationOf(flags: BuildFlags, defaultName: string): Promise<De
   if (o === undefined) return { type: 'files', base: join(flags.dir, flags.name ?? defaultName) }
   if (o !== '-') {
     const { writeAtomic } = await import('../base/files.js')
-    return { type: 'stream', write: (chunks) => writeAtomic(o, chunks) }
+    return { type: 'stream', path: o, write: (chunks) => writeAtomic(o, chunks) }
   }
   const { pipeline } = await import('node:stream/promises')
   return { type: 'stream', write: (chunks) => pipeline(chunks, process.stdout, { end: false }) }

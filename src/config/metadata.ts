@@ -24,6 +24,11 @@ export function metadataJson(config: Config): string {
   return goJson(Object.fromEntries(members) as JsonObject, 4)
 }
 
+/** A container as it counts for comparing two of them: what is written otherwise but means the same is equal. */
+export function containerText({ name, image, ...fields }: Container): string {
+  return goJson({ name, image: parseReference(image).text, ...containerJson(fields) })
+}
+
 function configTree({ kernel, ...config }: Config, container: (value: Container) => JsonObject): JsonObject {
   const { image = '', cmdline, binary, tar, ucode } = kernel
   return {

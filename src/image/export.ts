@@ -54,7 +54,7 @@ function archiveEntries(
 ): AsyncIterable<Entry> {
   if (format === 'oci') return ociArchive(cache, image, name.text)
   if (format === 'docker') return dockerArchive(cache, image, withDefaultTag(name).text)
-  return flattenImage(image, signal)
+  return flattenImage(image, signal, 'as met')
 }
 
 /** OCI image-spec, image-layout.md. containerd's annotation is what containerd and LinuxKit import by. */

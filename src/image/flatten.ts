@@ -17,18 +17,25 @@ import { through } from './through.js'
  * come from a lower layer; so a link whose target has not been emitted from its own layer waits until the object is met:
  * when the object is emitted under its own name the link follows it, otherwise the link's name takes the object over, content and all.
  *
+ * @param order `links last`, so that who unpacks the entries one by one always finds the target of a link; `as met` is LinuxKit's order, in which
+ * a link to a visible object of a lower layer comes before it
  * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `archive/...`, `image/corrupt-blob`
  */
-export async function* flattenImage(image: CachedImage, signal: AbortSignal): AsyncIterable<Entry> {
+export async function* flattenImage(
+  image: CachedImage,
+  signal: AbortSignal,
+  order: 'links last' | 'as met' = 'links last',
+): AsyncIterable<Entry> {
   const hidden = new HiddenPaths()
+  const promised: WaitingLinks | undefined = order === 'as met' ? new Map() : undefined
   let waiting: WaitingLinks = new Map()
   for (let number = image.manifest.layers.length - 1; number >= 0; number--) {
-    const layer = new LayerWalk(hidden, waiting, () => readLayer(image, number, signal))
+    const layer = new LayerWalk(hidden, waiting, () => readLayer(image, number, signal), promised)
     yield* layer.entries()
     waiting = layer.waiting
     hidden.leaveLayer()
   }
-  for (const [target, links] of waiting) {
+  for (const [target, links] of [...waiting, ...(promised ?? [])]) {
     const names = links.map(({ path }) => `"${path}"`).join(', ')
     throw new LinuxkitError('image/dangling-link', `${image.reference.text}: ${names} is a hard link to "${target}", which no layer has`)
   }
@@ -37,7 +44,7 @@ export async function* flattenImage(image: CachedImage, signal: AbortSignal): As
 /** Hard links that wait for their object, by the clean path of the object. */
 type WaitingLinks = Map<string, Entry[]>
 
-/** The entries of a layer with their paths clean, the root's being empty. */
+/** The entries of a layer with their paths clean, the root's being empty; targets of links as they are written. */
 async function* readLayer(image: CachedImage, number: number, signal: AbortSignal): AsyncIterable<Entry> {
   for await (const entry of through(image.layer(number), readTar)) {
     signal.throwIfAborted()
@@ -45,7 +52,7 @@ async function* readLayer(image: CachedImage, number: number, signal: AbortSigna
     if (path === '' && entry.type !== 'directory') {
       throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
     }
-    yield { ...entry, path, link: entry.type === 'hardlink' ? cleanPath(entry.link) : entry.link }
+    yield { ...entry, path }
   }
 }
 
@@ -61,8 +68,12 @@ class LayerWalk {
   /** Hard links of this layer by their path, with the object at the end of the chain: a link to a link is to the same object. */
   readonly #targets = new Map<string, string>()
 
-  constructor(hidden: HiddenPaths, fromAbove: WaitingLinks, open: () => AsyncIterable<Entry>) {
+  /** Links that have been emitted before their objects. */
+  readonly #promised: WaitingLinks | undefined
+
+  constructor(hidden: HiddenPaths, fromAbove: WaitingLinks, open: () => AsyncIterable<Entry>, promised: WaitingLinks | undefined) {
     this.#hidden = hidden
+    this.#promised = promised
     this.#fromAbove = new Map(fromAbove)
     this.#open = open
   }
@@ -94,6 +105,7 @@ class LayerWalk {
     } else {
       this.#hidden.emit(path)
       this.#emittedHere.add(path)
+      this.#promised?.delete(path)
       yield entry
       yield* follow(links, path)
     }
@@ -101,7 +113,8 @@ class LayerWalk {
 
   *#link(entry: Entry): Iterable<Entry> {
     const { path } = entry
-    const target = this.#targets.get(entry.link) ?? entry.link
+    const named = cleanPath(entry.link)
+    const target = this.#targets.get(named) ?? named
     const links = this.#takeFromAbove(path)
     this.#targets.set(path, target)
     this.#hidden.replace(path)
@@ -110,7 +123,10 @@ class LayerWalk {
       links.unshift(entry)
     }
     if (this.#emittedHere.has(target)) yield* follow(links, target)
-    else this.#wait(target, links)
+    else if (this.#promised !== undefined && !this.#hidden.has(target)) {
+      add(this.#promised, target, links)
+      yield* follow(links, target)
+    } else this.#wait(target, links)
   }
 
   /** Links of this layer to objects that stand after them in it, or that are hidden in it: for these alone the layer is read once more. */
@@ -152,7 +168,8 @@ function add(waiting: WaitingLinks, target: string, links: readonly Entry[]): vo
 }
 
 function* follow(links: readonly Entry[], target: string): Iterable<Entry> {
-  for (const link of links) yield { ...link, link: target }
+  // A leading "./" says the same and stays, as in LinuxKit's trees.
+  for (const link of links) yield { ...link, link: link.link === `./${target}` ? link.link : target }
 }
 
 /** The first of the links becomes the object. */

@@ -10,9 +10,11 @@ import type { Container, ContainerSection } from '../config/schema.js'
 import type { Volumes } from '../config/volumes.js'
 import type { CachedImage } from '../image/cached-image.js'
 import { CONFIG_LABEL, parseLabel } from '../image/container-config-label.js'
+import { parseReference } from '../image/reference.js'
 import { directories, imageTree } from './image-tree.js'
 import { containerBundle } from './oci-spec.js'
 import { stamped, type Part } from './part.js'
+import type { EarlierParts } from './earlier-tar.js'
 import type { PlacedImage } from './sbom.js'
 
 export interface ContainersContext {
@@ -20,6 +22,7 @@ export interface ContainersContext {
   readonly volumes: Volumes
   readonly imageOf: (location: string) => CachedImage
   readonly placeOf: (location: string | DocumentPath) => Place | undefined
+  readonly earlier?: EarlierParts | undefined
 }
 
 /** Where each image has been laid out, by reference: an image that several containers use is in the tree once. */
@@ -41,16 +44,27 @@ export function containerParts(
   const placed: PlacedImage[] = []
   const parts = containers.map((container, index): Part => {
     const location = `${section}[${index}]`
-    const image = context.imageOf(location)
     const bundle = bundlePath(section, container.name, index, context.placeOf(`${location}.name`))
+    const found = context.earlier?.part(location)
+    if (found !== undefined) {
+      const name = parseReference(container.image).text
+      if (!laidOut.has(name)) {
+        const prefix = found.holds(`${bundle}/lower`) ? `${bundle}/lower` : `${bundle}/rootfs`
+        laidOut.set(name, prefix)
+        const image = context.earlier?.imageOf(location)
+        if (image !== undefined) placed.push({ image, prefix })
+      }
+      return found
+    }
+    const image = context.imageOf(location)
     const defaults = image.config.config ?? {}
     const label = parseLabel(defaults.Labels?.[CONFIG_LABEL] ?? '', image.reference.text)
     const placeOf = (field: DocumentPath): Place | undefined => context.placeOf([section, index, ...field])
     const effective = effectiveContainer(container, label, defaults, { volumes: context.volumes, placeOf })
     const readonly = effective.readonly === true
-    const earlier = laidOut.get(image.reference.text)
-    const lower = earlier ?? `${bundle}/${readonly ? 'rootfs' : 'lower'}`
-    if (earlier === undefined) {
+    const shared = laidOut.get(image.reference.text)
+    const lower = shared ?? `${bundle}/${readonly ? 'rootfs' : 'lower'}`
+    if (shared === undefined) {
       laidOut.set(image.reference.text, lower)
       placed.push({ image, prefix: lower })
     }
@@ -61,11 +75,11 @@ export function containerParts(
       placeOf: (field) => placeOf([field]),
     })
     async function* entries(signal: AbortSignal): AsyncIterable<Entry> {
-      if (earlier === undefined) yield* imageTree(image, `${lower}/`, 'text', signal)
+      if (shared === undefined) yield* imageTree(image, `${lower}/`, 'text', signal)
       else yield* directories(bundle)
       yield entry({ path: `${bundle}/config.json`, type: 'file', content: textContent(configJson) })
       if (!readonly) yield entry({ path: `${bundle}/tmp`, type: 'directory' })
-      if (!readonly || earlier !== undefined) yield entry({ path: `${bundle}/rootfs`, type: 'directory' })
+      if (!readonly || shared !== undefined) yield entry({ path: `${bundle}/rootfs`, type: 'directory' })
       yield entry({ path: `${bundle}/runtime.json`, type: 'file', content: textContent(runtimeJson) })
     }
     return {

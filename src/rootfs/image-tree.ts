@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { textContent } from '../base/content.js'
 import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
 import type { CachedImage } from '../image/cached-image.js'
@@ -69,7 +70,7 @@ export async function* imageTree(image: CachedImage, prefix: string, resolver: R
       yield {
         ...one,
         path: prefix + one.path,
-        link: one.type === 'hardlink' ? prefix + one.link : one.link,
+        link: one.type === 'hardlink' && prefix !== '' ? posix.join(prefix, one.link) : one.link,
         mtime: one.path === 'etc/mtab' ? FIXED_TIME : one.mtime,
       }
     }

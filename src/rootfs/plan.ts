@@ -5,7 +5,9 @@ import { CONTAINER_SECTIONS, kernelFiles, type Config, type Volume } from '../co
 import { volumesByName } from '../config/volumes.js'
 import type { CachedImage } from '../image/cached-image.js'
 import type { ImageLayout } from '../image/layout.js'
+import { PACKAGES_LABEL } from '../image/package-labels.js'
 import { apkPart } from './apk-part.js'
+import type { EarlierParts } from './earlier-tar.js'
 import { containerParts, type LaidOut } from './container-parts.js'
 import { filesParts } from './files-part.js'
 import { initPart } from './init-part.js'
@@ -29,6 +31,8 @@ export interface PlanContext {
   readonly decompressKernel: boolean
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
+  /** What an earlier build has made of a line that has not changed; its image need not be there. */
+  readonly earlier?: EarlierParts | undefined
 }
 
 /** Every line of a configuration that names an image, with that name. */
@@ -52,31 +56,47 @@ export function imageNames(config: Config): ReadonlyMap<string, string> {
  * @throws {LinuxkitError} for whatever in the configuration cannot be built, with the place in the yml
  */
 export async function planImage(config: Config, context: PlanContext): Promise<Plan> {
-  const { imageOf, placeOf } = context
+  const { imageOf, placeOf, earlier } = context
   const parts: Part[] = []
   const placed: PlacedImage[] = []
-  const atRoot = (image: CachedImage): CachedImage => {
-    placed.push({ image, prefix: '' })
-    return image
+  const place = (image: CachedImage | undefined, prefix: string): void => {
+    if (image !== undefined) placed.push({ image, prefix })
+  }
+  /** The image of a line; undefined when it is not there because the line's part is. */
+  const imageIfThere = (location: string): CachedImage | undefined =>
+    earlier?.part(location) === undefined ? imageOf(location) : earlier.imageOf(location)
+  /** The part that is there already, or else a new one of the line's image. */
+  const rootPart = (location: string, make: (image: CachedImage) => Part): Part => {
+    place(imageIfThere(location), '')
+    return earlier?.part(location) ?? make(imageOf(location))
   }
 
   if (config.kernel.image !== undefined && config.kernel.image !== '') {
-    parts.push(kernelPart(atRoot(imageOf('kernel')), { ...kernelFiles(config.kernel), decompress: context.decompressKernel }))
+    const files = { ...kernelFiles(config.kernel), decompress: context.decompressKernel }
+    parts.push(rootPart('kernel', (image) => kernelPart(image, files)))
   }
-  const init = config.init.map((_, index) => atRoot(imageOf(`init[${index}]`)))
-  for (const [index, image] of init.entries()) parts.push(initPart(index, image))
-  const apk = apkPart(init)
+  const init = config.init.map((_, index) => rootPart(`init[${index}]`, (image) => initPart(index, image)))
+  parts.push(...init)
+  const apk = earlier?.part('init') ?? apkPart(init.filter((_, index) => !isFromDebian(imageIfThere(`init[${index}]`))))
   if (apk !== undefined) parts.push(apk)
   for (const [index, volume] of config.volumes.entries()) {
-    const content = await volumeContent(volume, `volumes[${index}]`, context)
-    if (content.type === 'tree') placed.push({ image: content.image, prefix: `${volumeDirectory(volume.name)}/lower` })
+    const location = `volumes[${index}]`
+    const prefix = `${volumeDirectory(volume.name)}/lower`
+    const found = earlier?.part(`volume[${index}]`)
+    if (found !== undefined) {
+      place(earlier?.imageOf(location), prefix)
+      parts.push(found)
+      continue
+    }
+    const content = await volumeContent(volume, location, context)
+    if (content.type === 'tree') place(content.image, prefix)
     parts.push(volumePart(index, volume.name, content))
   }
   const ids = allocateIds(config)
   const volumes = volumesByName(config.volumes)
   const laidOut: LaidOut = new Map()
   for (const section of CONTAINER_SECTIONS) {
-    const containers = containerParts(section, config[section], laidOut, { ids, volumes, imageOf, placeOf })
+    const containers = containerParts(section, config[section], laidOut, { ids, volumes, imageOf, placeOf, earlier })
     parts.push(...containers.parts)
     placed.push(...containers.placed)
   }
@@ -89,4 +109,9 @@ async function volumeContent({ image, format, platforms }: Volume, location: str
   if (image === undefined || image === '') return { type: 'blank' }
   if (format === 'oci') return { type: 'layout', layout: await context.layoutOf(location, image, platforms ?? []) }
   return { type: 'tree', image: context.imageOf(location) }
+}
+
+/** Whether an image was made from Debian packages, and so cannot have the database of another package manager. */
+function isFromDebian(image: CachedImage | undefined): boolean {
+  return image?.config.config?.Labels?.[PACKAGES_LABEL] !== undefined
 }
