@@ -1,64 +1,76 @@
-import type { z } from 'zod'
+import type { GenericSchema } from 'valibot'
 import type { DocumentPath } from './document.js'
 
-type Definition = z.core.$ZodTypes['_zod']['def']
-
-function definition(schema: z.core.$ZodType): Definition {
-  return (schema as z.core.$ZodTypes)._zod.def
+/** The members of valibot's schemas that say what a schema is made of; each kind of schema has some of them. */
+interface Definition {
+  readonly type: string
+  readonly wrapped?: GenericSchema
+  readonly entries?: Readonly<Record<string, GenericSchema>>
+  readonly item?: GenericSchema
+  readonly value?: GenericSchema
+  readonly options?: readonly unknown[]
+  readonly literal?: unknown
+  readonly pipe?: readonly { readonly type: string }[]
 }
 
-/** The schema inside optional, default, transform and other wrappers that do not show in a yml. */
-function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  const inner = definition(schema)
-  if ('innerType' in inner) return unwrap(inner.innerType)
-  if (inner.type === 'pipe') return unwrap(inner.in)
-  if (inner.type === 'lazy') return unwrap(inner.getter())
-  return schema
+/** The schema inside optional, nullish and other wrappers that do not show in a yml. */
+function definition(schema: GenericSchema): Definition {
+  const found = schema as unknown as Definition
+  return found.wrapped === undefined ? found : definition(found.wrapped)
 }
 
 /** The schema of the value at a path; undefined where the schema does not go so deep. */
-export function schemaAt(schema: z.core.$ZodType, path: DocumentPath): z.ZodType | undefined {
-  let current: z.core.$ZodType | undefined = schema
+export function schemaAt(schema: GenericSchema, path: DocumentPath): GenericSchema | undefined {
+  let current: GenericSchema | undefined = schema
   for (const step of path) {
-    const inner = definition(unwrap(current))
-    if (inner.type === 'object') current = inner.shape[step]
-    else if (inner.type === 'array') current = inner.element
-    else if (inner.type === 'record') current = inner.valueType
-    else return undefined
     if (current === undefined) return undefined
+    const { entries, item, type, value } = definition(current)
+    if (entries !== undefined) current = entries[step]
+    else if (item !== undefined) current = item
+    else current = type === 'record' ? value : undefined
   }
-  return current as z.ZodType
+  return current
+}
+
+/** Paths at which a value has an array where the schema wants a mapping: valibot takes an array for an object without keys. */
+export function* misplacedArrays(schema: GenericSchema, value: unknown, path: DocumentPath = []): Iterable<DocumentPath> {
+  const { entries, item, options, type, value: recordValue } = definition(schema)
+  if (Array.isArray(value)) {
+    if (item !== undefined) for (const [index, one] of value.entries()) yield* misplacedArrays(item, one, [...path, index])
+    else if (entries !== undefined || recordValue !== undefined) yield path
+    else if (type === 'union' && options?.some((option) => definition(option as GenericSchema).entries !== undefined) === true) yield path
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, one] of Object.entries(value)) {
+      const inner = entries?.[key] ?? recordValue
+      if (inner !== undefined) yield* misplacedArrays(inner, one, [...path, key])
+    }
+  }
 }
 
 /** The keys that a mapping may have. */
-export function keysOf(schema: z.core.$ZodType | undefined): readonly string[] {
-  if (schema === undefined) return []
-  const inner = definition(unwrap(schema))
-  return inner.type === 'object' ? Object.keys(inner.shape) : []
+export function keysOf(schema: GenericSchema | undefined): readonly string[] {
+  return schema === undefined ? [] : Object.keys(definition(schema).entries ?? {})
 }
 
 const NAMES: Readonly<Record<string, readonly [one: string, several: string]>> = {
   string: ['a string', 'strings'],
   number: ['a number', 'numbers'],
-  int: ['an integer', 'integers'],
+  integer: ['an integer', 'integers'],
   bigint: ['an integer', 'integers'],
   boolean: ['a boolean (true or false)', 'booleans'],
-  object: ['an object (key: value)', 'objects'],
+  strict_object: ['an object (key: value)', 'objects'],
   record: ['an object (key: value)', 'objects'],
 }
 
 /** What a schema accepts, in words: `an array of strings`, `a string or an integer`. */
-export function describeSchema(schema: z.core.$ZodType | undefined, several = false): string {
+export function describeSchema(schema: GenericSchema | undefined, several = false): string {
   if (schema === undefined) return 'something else'
-  const inner = definition(unwrap(schema))
-  if (inner.type === 'array') return `${several ? 'arrays' : 'an array'} of ${describeSchema(inner.element, true)}`
-  if (inner.type === 'union') return [...new Set(inner.options.map((option) => describeSchema(option, several)))].join(' or ')
-  if (inner.type === 'enum')
-    return Object.values(inner.entries)
-      .map((value) => JSON.stringify(value))
-      .join(' or ')
-  if (inner.type === 'literal') return inner.values.map((value) => JSON.stringify(value)).join(' or ')
-  const name = inner.type === 'number' && 'format' in inner ? 'int' : inner.type
+  const { type, item, options = [], literal, pipe = [] } = definition(schema)
+  if (item !== undefined) return `${several ? 'arrays' : 'an array'} of ${describeSchema(item, true)}`
+  if (type === 'union') return [...new Set(options.map((option) => describeSchema(option as GenericSchema, several)))].join(' or ')
+  if (type === 'picklist') return options.map((value) => JSON.stringify(value)).join(' or ')
+  if (type === 'literal') return JSON.stringify(literal)
+  const name = pipe.some((action) => action.type === 'integer') ? 'integer' : type
   return NAMES[name]?.[several ? 1 : 0] ?? name
 }
 

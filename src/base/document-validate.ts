@@ -1,6 +1,6 @@
-import type { z } from 'zod'
+import { safeParse, type BaseIssue, type GenericSchema } from 'valibot'
 import { oneOrAll, type Document, type DocumentPath } from './document.js'
-import { describeSchema, describeValue, keysOf, schemaAt } from './document-describe.js'
+import { describeSchema, describeValue, keysOf, misplacedArrays, schemaAt } from './document-describe.js'
 import { LinuxkitError } from './errors.js'
 import { nearest } from './nearest.js'
 
@@ -9,10 +9,12 @@ import { nearest } from './nearest.js'
  * @throws {LinuxkitError} with the place, `config/unknown-key`, `config/missing-key`, `config/wrong-type` or `config/invalid`;
  * a LinuxkitErrors when there are several problems
  */
-export function validate<T>(document: Document, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(document.value)
-  if (result.success) return result.data
-  const errors = result.error.issues.flatMap((issue) => issueErrors(document, schema, issue))
+export function validate<T>(document: Document, schema: GenericSchema<unknown, T>): T {
+  const arrays = [...misplacedArrays(schema, document.value)].map((path) => wrongType(document, schema, path))
+  if (arrays.length > 0) throw oneOrAll(arrays, document.file)
+  const result = safeParse(schema, document.value)
+  if (result.success) return result.output
+  const errors = result.issues.flatMap((issue) => issueErrors(document, schema, issue))
   throw oneOrAll(errors, document.file)
 }
 
@@ -21,23 +23,35 @@ export function formatPath(path: DocumentPath): string {
   return path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`)).join('')
 }
 
-function issueErrors(document: Document, schema: z.ZodType, issue: z.core.$ZodIssue): LinuxkitError[] {
-  const path = issue.path.filter((step) => typeof step !== 'symbol')
+function issueErrors(document: Document, schema: GenericSchema, issue: BaseIssue<unknown>): readonly LinuxkitError[] {
+  const path = (issue.path ?? []).map((step) => step.key as string | number)
   const expected = schemaAt(schema, path)
-  if (issue.code === 'unrecognized_keys') {
-    const known = keysOf(expected)
-    return issue.keys.map((key) => unknownKey(document, [...path, key], key, known))
-  }
   const value = valueAt(document.value, path)
   const key = path.at(-1)
-  if (value === undefined && typeof key === 'string') return [missingKey(document, path.slice(0, -1), key)]
-  const prefix = `${path.length === 0 ? 'the configuration' : formatPath(path)}: `
-  const where = document.place(path, 'value')
-  if (issue.code === 'invalid_type' || issue.code === 'invalid_union' || issue.code === 'invalid_value') {
-    const message = `${prefix}expected ${describeSchema(expected)}, found ${describeValue(value)}`
-    return [new LinuxkitError('config/wrong-type', message, { where, hint: typeHint(document, path, expected, value) })]
-  }
-  return [new LinuxkitError('config/invalid', `${prefix}${issue.message}`, { where })]
+  const parent = path.slice(0, -1)
+  if (expected === undefined && key !== undefined) return unknownKeys(document, schema, parent)
+  if (value === undefined && typeof key === 'string') return [missingKey(document, parent, key)]
+  if (issue.kind === 'schema' || issue.type === 'integer') return [wrongType(document, schema, path)]
+  return [new LinuxkitError('config/invalid', `${subject(path)}: ${issue.message}`, { where: document.place(path, 'value') })]
+}
+
+function wrongType(document: Document, schema: GenericSchema, path: DocumentPath): LinuxkitError {
+  const expected = schemaAt(schema, path)
+  const value = valueAt(document.value, path)
+  const message = `${subject(path)}: expected ${describeSchema(expected)}, found ${describeValue(value)}`
+  const hint = typeHint(document, path, expected, value)
+  return new LinuxkitError('config/wrong-type', message, { where: document.place(path, 'value'), hint })
+}
+
+function subject(path: DocumentPath): string {
+  return path.length === 0 ? 'the configuration' : formatPath(path)
+}
+
+/** Of the unknown keys of a mapping only the first is an issue of valibot's. */
+function unknownKeys(document: Document, schema: GenericSchema, path: DocumentPath): readonly LinuxkitError[] {
+  const known = keysOf(schemaAt(schema, path))
+  const unknown = Object.keys(valueAt(document.value, path) as object).filter((key) => !known.includes(key))
+  return unknown.map((key) => unknownKey(document, [...path, key], key, known))
 }
 
 /** More keys than this are no help in a message. */
@@ -66,7 +80,7 @@ function valueAt(value: unknown, path: DocumentPath): unknown {
   )
 }
 
-function typeHint(document: Document, path: DocumentPath, expected: z.ZodType | undefined, value: unknown): string | undefined {
+function typeHint(document: Document, path: DocumentPath, expected: GenericSchema | undefined, value: unknown): string | undefined {
   const wanted = describeSchema(expected)
   if (value === null) return 'give the key a value or remove it'
   const written = document.source(path)

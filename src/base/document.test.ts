@@ -1,6 +1,19 @@
 import { assert, constantFrom, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import {
+  array,
+  boolean,
+  integer,
+  number,
+  optional,
+  picklist,
+  pipe,
+  record,
+  strictObject,
+  string as text,
+  union,
+  type InferOutput,
+} from 'valibot'
 import { parseDocument } from './document.js'
 import { validate } from './document-validate.js'
 import { LinuxkitError, LinuxkitErrors } from './errors.js'
@@ -123,25 +136,25 @@ describe('places', () => {
 })
 
 describe('validation', () => {
-  const schema = z.strictObject({
-    services: z
-      .array(
-        z.strictObject({
-          name: z.string(),
-          image: z.string(),
-          env: z.array(z.string()).optional(),
-          uid: z.union([z.string(), z.int()]).optional(),
+  const schema = strictObject({
+    services: optional(
+      array(
+        strictObject({
+          name: text(),
+          image: text(),
+          env: optional(array(text())),
+          uid: optional(union([text(), pipe(number(), integer())])),
         }),
-      )
-      .optional(),
-    readonly: z.boolean().optional(),
-    format: z.enum(['oci', 'filesystem']).optional(),
-    sysctl: z.record(z.string(), z.string()).optional(),
+      ),
+    ),
+    readonly: optional(boolean()),
+    format: optional(picklist(['oci', 'filesystem'])),
+    sysctl: optional(record(text(), text())),
   })
   const problem = (text: string): LinuxkitError => caught(() => validate(parseDocument(text, 'a.yml'), schema))
 
   test('gives the data of a right document', () => {
-    const data: z.infer<typeof schema> = validate(parseDocument('services: [{name: a, image: b, uid: 3}]', 'a.yml'), schema)
+    const data: InferOutput<typeof schema> = validate(parseDocument('services: [{name: a, image: b, uid: 3}]', 'a.yml'), schema)
     expect(data).toEqual({ services: [{ name: 'a', image: 'b', uid: 3 }] })
   })
 

@@ -1,3 +1,4 @@
+import { parse } from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { LinuxkitError } from '../base/errors.js'
 import { containerConfig, type ContainerConfig } from '../image/container-config.js'
@@ -8,7 +9,7 @@ const volumes = volumesByName([{ name: 'data' }, { name: 'fixed', readonly: true
 
 function effective(yml: object, label: object = {}, image: object = {}): ContainerConfig {
   const placeOf = (field: readonly (string | number)[]) => ({ file: field.join('.') })
-  return effectiveContainer(containerConfig.parse(yml), containerConfig.parse(label), image, { volumes, placeOf })
+  return effectiveContainer(parse(containerConfig, yml), parse(containerConfig, label), image, { volumes, placeOf })
 }
 
 describe('precedence', () => {

@@ -1,56 +1,56 @@
-import { z } from 'zod'
+import { array, boolean, optional, picklist, strictObject, string, type InferOutput } from 'valibot'
 import { containerFields, ownerId } from '../image/container-config.js'
 import { text } from '../image/container-fields.js'
 
-const kernel = z.strictObject({
+const kernel = strictObject({
   image: text,
   cmdline: text,
   binary: text,
-  tar: z.string().optional(),
-  ucode: z.string().optional(),
+  tar: optional(string()),
+  ucode: optional(string()),
 })
 
-const container = z.strictObject({ name: z.string(), image: z.string(), ...containerFields })
+const container = strictObject({ name: string(), image: string(), ...containerFields })
 
-const file = z.strictObject({
-  path: z.string().default(''),
-  directory: z.boolean().default(false),
+const file = strictObject({
+  path: optional(string(), ''),
+  directory: optional(boolean(), false),
   symlink: text,
-  contents: z.string().optional(),
+  contents: optional(string()),
   source: text,
   metadata: text,
-  optional: z.boolean().default(false),
+  optional: optional(boolean(), false),
   mode: text,
-  uid: ownerId.optional(),
-  gid: ownerId.optional(),
+  uid: optional(ownerId),
+  gid: optional(ownerId),
 })
 
-const volume = z.strictObject({
-  name: z.string().default(''),
+const volume = strictObject({
+  name: optional(string(), ''),
   image: text,
-  readonly: z.boolean().optional(),
-  format: z.enum(['oci', 'filesystem']).optional(),
-  platforms: z.array(z.string()).optional(),
+  readonly: optional(boolean()),
+  format: optional(picklist(['oci', 'filesystem'])),
+  platforms: optional(array(string())),
 })
 
 /** One yml file, before it is merged with others; the order of the keys is the order in which they are written. */
-export const ymlSchema = z.strictObject({
-  kernel: kernel.optional(),
-  init: z.array(z.string()).optional(),
-  onboot: z.array(container).optional(),
-  onshutdown: z.array(container).optional(),
-  services: z.array(container).optional(),
-  files: z.array(file).optional(),
-  volumes: z.array(volume).optional(),
+export const ymlSchema = strictObject({
+  kernel: optional(kernel),
+  init: optional(array(string())),
+  onboot: optional(array(container)),
+  onshutdown: optional(array(container)),
+  services: optional(array(container)),
+  files: optional(array(file)),
+  volumes: optional(array(volume)),
   // Older files name the images to be verified here; digests are always verified.
-  trust: z.strictObject({ image: z.array(z.string()).optional(), org: z.array(z.string()).optional() }).optional(),
+  trust: optional(strictObject({ image: optional(array(string())), org: optional(array(string())) })),
 })
 
-export type Yml = z.infer<typeof ymlSchema>
-export type Kernel = z.infer<typeof kernel>
-export type Container = z.infer<typeof container>
-export type File = z.infer<typeof file>
-export type Volume = z.infer<typeof volume>
+export type Yml = InferOutput<typeof ymlSchema>
+export type Kernel = InferOutput<typeof kernel>
+export type Container = InferOutput<typeof container>
+export type File = InferOutput<typeof file>
+export type Volume = InferOutput<typeof volume>
 
 /** The sections that hold containers, in the order in which they get their numeric ids. */
 export const CONTAINER_SECTIONS = ['onboot', 'onshutdown', 'services'] as const

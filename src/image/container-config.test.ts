@@ -1,10 +1,11 @@
+import { parse } from 'valibot'
 import { expect, test } from 'vitest'
 import { LinuxkitError } from '../base/errors.js'
 import { containerConfig } from './container-config.js'
 import { labelJson, parseLabel } from './container-config-label.js'
 
 test('writes the label compactly, in its own order, with Go escapes', () => {
-  const config = containerConfig.parse({
+  const config = parse(containerConfig, {
     runtime: { namespace: 'n', mkdir: ['/var/x'], mounts: [{ options: ['rw'], type: 'bind', destination: '/b', source: '/a' }] },
     annotations: { b: '2', a: '1' },
     env: ['A=<b>&c'],
@@ -22,7 +23,7 @@ test('writes the label compactly, in its own order, with Go escapes', () => {
 })
 
 test('reads back what it writes', () => {
-  const config = containerConfig.parse({
+  const config = parse(containerConfig, {
     devices: [{ path: '/dev/x', type: 'c', major: 1, minor: 3, mode: '0660' }],
     resources: {
       memory: { limit: 9223372036854775807n, kernelTCP: 2, disableOOMKiller: true },

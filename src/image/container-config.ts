@@ -1,50 +1,50 @@
-import { z } from 'zod'
-import { listOf, strings, text, textMap } from './container-fields.js'
+import { array, boolean, optional, strictObject, string, union, type InferOutput } from 'valibot'
+import { int, listOf, strings, text, textMap } from './container-fields.js'
 import { resources } from './container-resources.js'
 
 /** A number, or the name of a container whose id is meant. */
-export const ownerId = z.union([z.string(), z.int()])
+export const ownerId = union([string(), int])
 
-const idMapping = z.strictObject({
-  containerID: z.int().default(0),
-  hostID: z.int().default(0),
-  size: z.int().default(0),
+const idMapping = strictObject({
+  containerID: optional(int, 0),
+  hostID: optional(int, 0),
+  size: optional(int, 0),
 })
 
-const mount = z.strictObject({
-  destination: z.string().default(''),
+const mount = strictObject({
+  destination: optional(string(), ''),
   type: text,
   source: text,
-  options: listOf(z.string()),
+  options: listOf(string()),
   uidmappings: listOf(idMapping),
   gidmappings: listOf(idMapping),
 })
 
-const device = z.strictObject({
-  path: z.string().default(''),
-  type: z.string().default(''),
-  major: z.int().default(0),
-  minor: z.int().default(0),
+const device = strictObject({
+  path: optional(string(), ''),
+  type: optional(string(), ''),
+  major: optional(int, 0),
+  minor: optional(int, 0),
   mode: text,
 })
 
-const runtime = z.strictObject({
-  cgroups: strings.optional(),
-  mounts: z.array(mount).optional(),
-  mkdir: strings.optional(),
-  interfaces: z.array(z.strictObject({ name: text, add: text, peer: text, createInRoot: z.boolean().default(false) })).optional(),
-  bindNS: z
-    .strictObject({
-      cgroup: z.string().optional(),
-      ipc: z.string().optional(),
-      mnt: z.string().optional(),
-      net: z.string().optional(),
-      pid: z.string().optional(),
-      user: z.string().optional(),
-      uts: z.string().optional(),
-    })
-    .optional(),
-  namespace: z.string().optional(),
+const runtime = strictObject({
+  cgroups: optional(strings),
+  mounts: optional(array(mount)),
+  mkdir: optional(strings),
+  interfaces: optional(array(strictObject({ name: text, add: text, peer: text, createInRoot: optional(boolean(), false) }))),
+  bindNS: optional(
+    strictObject({
+      cgroup: optional(string()),
+      ipc: optional(string()),
+      mnt: optional(string()),
+      net: optional(string()),
+      pid: optional(string()),
+      user: optional(string()),
+      uts: optional(string()),
+    }),
+  ),
+  namespace: optional(string()),
 })
 
 /**
@@ -52,16 +52,16 @@ const runtime = z.strictObject({
  * Their order here is the order in which they are written, wherever they are written.
  */
 export const containerFields = {
-  capabilities: strings.optional(),
-  'capabilities.add': strings.optional(),
-  ambient: strings.optional(),
-  mounts: z.array(mount).optional(),
-  binds: strings.optional(),
-  'binds.add': strings.optional(),
-  devices: z.array(device).optional(),
-  tmpfs: strings.optional(),
-  command: strings.optional(),
-  env: strings.optional(),
+  capabilities: optional(strings),
+  'capabilities.add': optional(strings),
+  ambient: optional(strings),
+  mounts: optional(array(mount)),
+  binds: optional(strings),
+  'binds.add': optional(strings),
+  devices: optional(array(device)),
+  tmpfs: optional(strings),
+  command: optional(strings),
+  env: optional(strings),
   cwd: text,
   net: text,
   pid: text,
@@ -69,29 +69,29 @@ export const containerFields = {
   uts: text,
   userns: text,
   hostname: text,
-  readonly: z.boolean().optional(),
-  maskedPaths: strings.optional(),
-  readonlyPaths: strings.optional(),
-  uid: ownerId.optional(),
-  gid: ownerId.optional(),
-  additionalGids: z.array(ownerId).optional(),
-  noNewPrivileges: z.boolean().optional(),
-  oomScoreAdj: z.int().optional(),
-  rootfsPropagation: z.string().optional(),
-  cgroupsPath: z.string().optional(),
-  resources: resources.optional(),
+  readonly: optional(boolean()),
+  maskedPaths: optional(strings),
+  readonlyPaths: optional(strings),
+  uid: optional(ownerId),
+  gid: optional(ownerId),
+  additionalGids: optional(array(ownerId)),
+  noNewPrivileges: optional(boolean()),
+  oomScoreAdj: optional(int),
+  rootfsPropagation: optional(string()),
+  cgroupsPath: optional(string()),
+  resources: optional(resources),
   sysctl: textMap,
-  rlimits: strings.optional(),
-  uidMappings: z.array(idMapping).optional(),
-  gidMappings: z.array(idMapping).optional(),
+  rlimits: optional(strings),
+  uidMappings: optional(array(idMapping)),
+  gidMappings: optional(array(idMapping)),
   annotations: textMap,
-  runtime: runtime.optional(),
+  runtime: optional(runtime),
 }
 
-export const containerConfig = z.strictObject(containerFields)
+export const containerConfig = strictObject(containerFields)
 
 /** How a container runs, without its name and image. */
-export type ContainerConfig = z.infer<typeof containerConfig>
-export type ContainerMount = z.infer<typeof mount>
-export type ContainerDevice = z.infer<typeof device>
-export type ContainerRuntime = z.infer<typeof runtime>
+export type ContainerConfig = InferOutput<typeof containerConfig>
+export type ContainerMount = InferOutput<typeof mount>
+export type ContainerDevice = InferOutput<typeof device>
+export type ContainerRuntime = InferOutput<typeof runtime>

@@ -1,26 +1,34 @@
-import { z } from 'zod'
+import { array, bigint, integer, number, optional, pipe, record, string, transform, union, type GenericSchema } from 'valibot'
 
 /** Text of which the empty one means that the key is not there. */
-export const text = z
-  .string()
-  .transform((value) => (value === '' ? undefined : value))
-  .optional()
+export const text = optional(
+  pipe(
+    string(),
+    transform((value) => (value === '' ? undefined : value)),
+  ),
+)
 
-export const strings = z.array(z.string())
+export const strings = array(string())
 
 /** A list of which the empty one means that the key is not there. */
-export function listOf<T extends z.ZodType>(item: T) {
-  return z
-    .array(item)
-    .transform((items) => (items.length === 0 ? undefined : items))
-    .optional()
+export function listOf<Input, Output>(item: GenericSchema<Input, Output>) {
+  return optional(
+    pipe(
+      array(item),
+      transform((items) => (items.length === 0 ? undefined : items)),
+    ),
+  )
 }
 
+export const int = pipe(number(), integer())
+
 /** A signed or unsigned integer of 64 bits; JavaScript's numbers hold 53 of them. */
-export const integer64 = z.union([z.int(), z.bigint()])
+export const integer64 = union([int, bigint()])
 
 /** Text by name, in the order of the names. */
-export const textMap = z
-  .record(z.string(), z.string())
-  .transform((map) => Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))))
-  .optional()
+export const textMap = optional(
+  pipe(
+    record(string(), string()),
+    transform((map) => Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))),
+  ),
+)

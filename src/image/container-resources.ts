@@ -1,50 +1,50 @@
-import { z } from 'zod'
-import { integer64, listOf, text } from './container-fields.js'
+import { boolean, optional, pipe, strictObject, string, transform, union, type InferOutput } from 'valibot'
+import { int, integer64, listOf, text } from './container-fields.js'
 
-const deviceRule = z.strictObject({
-  allow: z.boolean().default(false),
+const deviceRule = strictObject({
+  allow: optional(boolean(), false),
   type: text,
-  major: z.int().optional(),
-  minor: z.int().optional(),
+  major: optional(int),
+  minor: optional(int),
   access: text,
 })
 
-const memory = z.strictObject({
-  limit: integer64.optional(),
-  reservation: integer64.optional(),
-  swap: integer64.optional(),
-  kernel: integer64.optional(),
-  kernelTCP: integer64.optional(),
-  swappiness: integer64.optional(),
-  disableOOMKiller: z.boolean().optional(),
+const memory = strictObject({
+  limit: optional(integer64),
+  reservation: optional(integer64),
+  swap: optional(integer64),
+  kernel: optional(integer64),
+  kernelTCP: optional(integer64),
+  swappiness: optional(integer64),
+  disableOOMKiller: optional(boolean()),
 })
 
-const cpu = z.strictObject({
-  shares: integer64.optional(),
-  quota: integer64.optional(),
-  period: integer64.optional(),
-  realtimeRuntime: integer64.optional(),
-  realtimePeriod: integer64.optional(),
+const cpu = strictObject({
+  shares: optional(integer64),
+  quota: optional(integer64),
+  period: optional(integer64),
+  realtimeRuntime: optional(integer64),
+  realtimePeriod: optional(integer64),
   cpus: text,
   mems: text,
 })
 
-const weightDevice = z.strictObject({
-  major: z.int().default(0),
-  minor: z.int().default(0),
-  weight: z.int().optional(),
-  leafWeight: z.int().optional(),
+const weightDevice = strictObject({
+  major: optional(int, 0),
+  minor: optional(int, 0),
+  weight: optional(int),
+  leafWeight: optional(int),
 })
 
-const throttleDevice = z.strictObject({
-  major: z.int().default(0),
-  minor: z.int().default(0),
-  rate: integer64.default(0),
+const throttleDevice = strictObject({
+  major: optional(int, 0),
+  minor: optional(int, 0),
+  rate: optional(integer64, 0),
 })
 
-const blockio = z.strictObject({
-  weight: z.int().optional(),
-  leafWeight: z.int().optional(),
+const blockio = strictObject({
+  weight: optional(int),
+  leafWeight: optional(int),
   weightDevice: listOf(weightDevice),
   throttleReadBpsDevice: listOf(throttleDevice),
   throttleWriteBpsDevice: listOf(throttleDevice),
@@ -52,26 +52,26 @@ const blockio = z.strictObject({
   throttleWriteIOPSDevice: listOf(throttleDevice),
 })
 
-const hugepageLimit = z.strictObject({
+const hugepageLimit = strictObject({
   // The OCI runtime-spec wants a size such as "2MB"; LinuxKit's schema allows only an integer here.
-  pageSize: z.union([z.string(), z.int().transform(String)]),
-  limit: integer64.default(0),
+  pageSize: union([string(), pipe(int, transform(String))]),
+  limit: optional(integer64, 0),
 })
 
-const network = z.strictObject({
-  classID: z.int().optional(),
-  priorities: listOf(z.strictObject({ name: z.string().default(''), priority: z.int().default(0) })),
+const network = strictObject({
+  classID: optional(int),
+  priorities: listOf(strictObject({ name: optional(string(), ''), priority: optional(int, 0) })),
 })
 
 /** Limits of a control group, in the order of the OCI runtime-spec (config-linux.md, "Control groups"). */
-export const resources = z.strictObject({
+export const resources = strictObject({
   devices: listOf(deviceRule),
-  memory: memory.optional(),
-  cpu: cpu.optional(),
-  pids: z.strictObject({ limit: integer64.default(0) }).optional(),
-  blockio: blockio.optional(),
+  memory: optional(memory),
+  cpu: optional(cpu),
+  pids: optional(strictObject({ limit: optional(integer64, 0) })),
+  blockio: optional(blockio),
   hugepageLimits: listOf(hugepageLimit),
-  network: network.optional(),
+  network: optional(network),
 })
 
-export type ContainerResources = z.infer<typeof resources>
+export type ContainerResources = InferOutput<typeof resources>

@@ -1,40 +1,46 @@
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import { nullish, pipe, regex, strictObject, string, transform, type InferOutput } from 'valibot'
 import { parseDocument, type Document } from '../base/document.js'
 import { validate } from '../base/document-validate.js'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
 import { containerConfig } from '../image/container-config.js'
 import { debianSection } from './debian-section.js'
-import { flag, list, text } from './fields.js'
+import { flag, list, section, text } from './fields.js'
 
 const DEFAULT_ARCHES: readonly string[] = ['amd64', 'arm64', 'riscv64']
 const DEFAULT_REPOSITORY = 'https://github.com/linuxkit/linuxkit'
 
-const dockerImages = z.strictObject({
-  list: list(z.string()),
+const dockerImages = strictObject({
+  list: list(string()),
   'from-file': text(''),
   target: text(''),
   'target-dir': text(''),
 })
 
-const buildYml = z.strictObject({
-  image: z.string(),
+const buildYml = strictObject({
+  image: string(),
   org: text('linuxkit'),
-  tag: text('{{.Hash}}').transform((template) => (template === '' ? '{{.Hash}}' : template)),
+  tag: nullish(
+    pipe(
+      string(),
+      transform((template) => (template === '' ? '{{.Hash}}' : template)),
+    ),
+    '{{.Hash}}',
+  ),
   dockerfile: text('Dockerfile'),
-  arches: list(z.string(), DEFAULT_ARCHES),
-  'extra-sources': list(z.string().regex(/^[^:]*:[^:]*$/, 'an extra source is written "source:destination"')),
+  arches: list(string(), DEFAULT_ARCHES),
+  'extra-sources': list(pipe(string(), regex(/^[^:]*:[^:]*$/, 'an extra source is written "source:destination"'))),
   gitrepo: text(DEFAULT_REPOSITORY),
   network: flag(false),
   'disable-cache': flag(false),
-  buildArgs: list(z.string()),
-  config: containerConfig.nullish().transform((config) => config ?? undefined),
-  depends: z.strictObject({ 'docker-images': dockerImages.nullish() }).nullish(),
-  debian: debianSection.nullish().transform((section) => section ?? undefined),
+  buildArgs: list(string()),
+  config: section(containerConfig),
+  depends: nullish(strictObject({ 'docker-images': nullish(dockerImages) })),
+  debian: section(debianSection),
 })
 
 /** A package's description: LinuxKit's keys, and `debian:` for what is made of Debian packages instead of by a Dockerfile. */
-export type BuildYml = z.infer<typeof buildYml>
+export type BuildYml = InferOutput<typeof buildYml>
 
 export interface LoadedBuildYml {
   readonly document: Document

@@ -1,13 +1,30 @@
-import { z } from 'zod'
-import { arches, flag, globs, imagePath, list, permissions, text } from './fields.js'
+import {
+  array,
+  check,
+  literal,
+  minLength,
+  nullable,
+  nullish,
+  optional,
+  pipe,
+  record,
+  regex,
+  strictObject,
+  string,
+  transform,
+  union,
+  type GenericSchema,
+  type InferOutput,
+} from 'valibot'
+import { arches, flag, globs, id, imagePath, list, permissions, section, text } from './fields.js'
 
 /** Debian Policy 5.6.1: lower case letters, digits, plus, minus and full stop, at least two characters. */
-const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'this is not the name of a Debian package')
+const packageName = pipe(string(), regex(/^[a-z0-9][a-z0-9+.-]+$/, 'this is not the name of a Debian package'))
 
-const debianPackage = z.union([packageName, z.strictObject({ name: packageName, arches })])
+const debianPackage = union([packageName, strictObject({ name: packageName, arches })])
 
-const program = z.strictObject({
-  program: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i, 'this is not the name of a program below cmd/'),
+const program = strictObject({
+  program: pipe(string(), regex(/^[a-z0-9][a-z0-9._-]*$/i, 'this is not the name of a program below cmd/')),
   path: imagePath,
   source: text('../../guest'),
   arches,
@@ -15,50 +32,52 @@ const program = z.strictObject({
 
 const KINDS = ['contents', 'source', 'symlink', 'directory'] as const
 
-const file = z
-  .strictObject({
+const file = pipe(
+  strictObject({
     path: imagePath,
-    contents: z.string().optional(),
-    source: z.string().optional(),
-    symlink: z.string().min(1).optional(),
-    directory: z.literal(true).optional(),
-    mode: permissions.optional(),
-    uid: z.int().min(0).default(0),
-    gid: z.int().min(0).default(0),
+    contents: optional(string()),
+    source: optional(string()),
+    symlink: optional(pipe(string(), minLength(1))),
+    directory: optional(literal(true)),
+    mode: optional(permissions),
+    uid: optional(id, 0),
+    gid: optional(id, 0),
     arches,
-  })
-  .refine((one) => KINDS.filter((kind) => one[kind] !== undefined).length === 1, `expected exactly one of ${KINDS.join(', ')}`)
+  }),
+  check((one) => KINDS.filter((kind) => one[kind] !== undefined).length === 1, `expected exactly one of ${KINDS.join(', ')}`),
+)
 
 /** A name in etc/passwd or etc/group, where ":" parts the fields (passwd(5)). */
-const accountName = z.string().regex(/^[^:\s]+$/, 'this is not the name of an account')
-const accountField = z.string().regex(/^[^:\n]*$/, 'neither ":" nor a line end can stand here')
+const accountName = pipe(string(), regex(/^[^:\s]+$/, 'this is not the name of an account'))
+const accountField = pipe(string(), regex(/^[^:\n]*$/, 'neither ":" nor a line end can stand here'))
 
-const user = z.strictObject({
+const user = strictObject({
   name: accountName,
-  uid: z.int().min(0),
-  gid: z.int().min(0).optional(),
-  group: accountName.optional(),
-  home: accountField.default('/nonexistent'),
-  shell: accountField.default('/usr/sbin/nologin'),
-  password: accountField.optional(),
+  uid: id,
+  gid: optional(id),
+  group: optional(accountName),
+  home: optional(accountField, '/nonexistent'),
+  shell: optional(accountField, '/usr/sbin/nologin'),
+  password: optional(accountField),
 })
 
-const kernel = z.strictObject({
-  modules: z.strictObject({ keep: globs, remove: globs }).nullish(),
+const kernel = strictObject({
+  modules: nullish(strictObject({ keep: globs, remove: globs })),
   decompress: flag(false),
 })
 
 /** Whether accounts are given makes a difference, be it none. */
-function accounts<T extends z.ZodType>(item: T) {
-  return z
-    .array(item)
-    .nullable()
-    .optional()
-    .transform((items) => (items === null ? [] : items))
+function accounts<Input, Output>(item: GenericSchema<Input, Output>) {
+  return optional(
+    pipe(
+      nullable(array(item)),
+      transform((items): readonly Output[] => items ?? []),
+    ),
+  )
 }
 
 /** What an image is made of: the files of Debian packages with their dependencies, filtered, and files of one's own laid over them. */
-export const debianSection = z.strictObject({
+export const debianSection = strictObject({
   release: text('trixie'),
   packages: list(debianPackage),
   exclude: list(packageName),
@@ -67,22 +86,19 @@ export const debianSection = z.strictObject({
   'merged-usr': flag(true),
   programs: list(program),
   files: list(file),
-  links: z
-    .record(z.string(), z.array(z.string()))
-    .nullish()
-    .transform((links) => links ?? {}),
+  links: nullish(record(string(), array(string())), {}),
   users: accounts(user),
-  groups: accounts(z.strictObject({ name: accountName, gid: z.int().min(0) })),
+  groups: accounts(strictObject({ name: accountName, gid: id })),
   'ca-bundle': flag(false),
-  kernel: kernel.nullish().transform((section) => section ?? undefined),
+  kernel: section(kernel),
 })
 
-export type DebianSection = z.infer<typeof debianSection>
-export type GuestProgram = z.infer<typeof program>
-export type FileEntry = z.infer<typeof file>
-export type User = z.infer<typeof user>
+export type DebianSection = InferOutput<typeof debianSection>
+export type GuestProgram = InferOutput<typeof program>
+export type FileEntry = InferOutput<typeof file>
+export type User = InferOutput<typeof user>
 export type Group = { readonly name: string; readonly gid: number }
-export type KernelSection = z.infer<typeof kernel>
+export type KernelSection = InferOutput<typeof kernel>
 
 /** Whether an entry is for an architecture. */
 export function isFor(one: { readonly arches?: readonly string[] | undefined }, arch: string): boolean {

@@ -1,3 +1,4 @@
+import { parse } from 'valibot'
 import { expect, test } from 'vitest'
 import { LinuxkitError } from '../base/errors.js'
 import { containerConfig } from '../image/container-config.js'
@@ -7,7 +8,7 @@ const PATHS = { bundle: '/containers/services/app', image: '/containers/services
 
 function bundle(fields: object): Bundle {
   const ids = new Map([['app', 100]])
-  return containerBundle({ container: containerConfig.parse(fields), paths: PATHS, ids, placeOf: (field) => ({ file: field }) })
+  return containerBundle({ container: parse(containerConfig, fields), paths: PATHS, ids, placeOf: (field) => ({ file: field }) })
 }
 
 function spec(fields: object): Spec {

@@ -1,7 +1,7 @@
 import { mkdtemp, open, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { z } from 'zod'
+import { literal, object, parse, record, string, variant } from 'valibot'
 import type { Arch } from '../../base/arch.js'
 import { isSystemError } from '../../base/errors.js'
 import { writeAtomic } from '../../base/files.js'
@@ -25,9 +25,9 @@ export interface KvmProbeOptions {
 /** A sound host needs a fraction of a second. */
 const TIME_LIMIT_MS = 10_000
 
-const memorySchema = z.record(
-  z.string(),
-  z.discriminatedUnion('works', [z.object({ works: z.literal(true) }), z.object({ works: z.literal(false), reason: z.string() })]),
+const memorySchema = record(
+  string(),
+  variant('works', [object({ works: literal(true) }), object({ works: literal(false), reason: string() })]),
 )
 
 /**
@@ -71,7 +71,7 @@ async function hostIdentity(program: string): Promise<string> {
 
 async function remembered(path: string): Promise<Readonly<Record<string, KvmVerdict>>> {
   try {
-    return memorySchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    return parse(memorySchema, JSON.parse(await readFile(path, 'utf8')))
   } catch {
     return {} // missing or damaged: the proof is made again
   }
