@@ -17,7 +17,7 @@ ALLOWED.get('output')?.add('disk')
 const IMPORT = /^\s*(?:import|export)\b[^'"]*?\bfrom\s+['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]\s*\)/gmu
 
 const root = process.argv[2] ?? 'src'
-const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+const files = (await readdir(root, { recursive: true })).filter((name) => /(?<!\.d)\.ts$|\.json$/u.test(name))
 const imports = new Map()
 const problems = []
 

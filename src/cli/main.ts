@@ -8,6 +8,7 @@ import type { CliContext } from './context.js'
 import { addPkgCommand } from './pkg.js'
 import { createRenderer, type Renderer, type Verbosity } from './progress.js'
 import { addRunCommand } from './run.js'
+import { addSchemaCommand } from './schema.js'
 import { addVersionCommand } from './version.js'
 
 interface GlobalOptions {
@@ -76,6 +77,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addCacheCommand(program, context)
   addPkgCommand(program, context)
   addRunCommand(program, context)
+  addSchemaCommand(program, context)
   addVersionCommand(program, context, basename(argv[1] ?? 'linuxkit', '.cjs'))
 
   let interruptedAt = 0
@@ -88,6 +90,8 @@ async function main(argv: readonly string[]): Promise<number> {
     // A second Ctrl-C is the user's word that cleaning up takes too long. Some senders signal both the process and its group: that is one.
     if (Date.now() - interruptedAt > 1000) process.exit(130)
   }
+  // A reader that has seen enough ("linuxkit ... | head") is no failure of what prints; what streams an image to it hears of it from its pipeline.
+  process.stdout.on('error', () => {})
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {

@@ -11,6 +11,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, { readonly message: string; readonl
   EROFS: { message: 'the file system is read-only' },
   EISDIR: { message: 'is a directory' },
   ENOTDIR: { message: 'a part of the path is not a directory' },
+  EPIPE: { message: 'nobody reads the output any more' },
   EMFILE: { message: 'too many open files', hint: 'raise the limit with ulimit -n' },
 }
 

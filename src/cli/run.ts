@@ -94,8 +94,6 @@ async function runWithQemu(path: string, flags: Flags, context: CliContext): Pro
     output: writeToStdout,
   }
   const options = await parseQemuFlags(path, flags)
-  // A reader that goes away is noticed by the write itself.
-  process.stdout.on('error', () => {})
   await runQemu(options, limits, hostEnvironment(context.cacheDirectory, context.signal, context.progress))
 }
 

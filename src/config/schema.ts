@@ -1,49 +1,56 @@
 import { array, boolean, optional, picklist, strictObject, string, type InferOutput } from 'valibot'
 import { containerFields, ownerId } from '../image/container-config.js'
-import { text } from '../image/container-fields.js'
+import { described, text } from '../image/container-fields.js'
 
 const kernel = strictObject({
-  image: text,
-  cmdline: text,
-  binary: text,
-  tar: optional(string()),
-  ucode: optional(string()),
+  image: described(text, 'Image that holds the kernel; "@pkg:DIRECTORY" for a package of your own'),
+  cmdline: described(text, 'Kernel command line'),
+  binary: described(text, 'Path of the kernel in the image (default: kernel)'),
+  tar: described(optional(string()), 'Path of the tar with the modules in the image (default: kernel.tar); "none" when there is none'),
+  ucode: described(optional(string()), 'Path of the microcode archive in the image'),
 })
 
-const container = strictObject({ name: string(), image: string(), ...containerFields })
+const container = strictObject({
+  name: described(string(), 'Name of the container; of a service it must be unique'),
+  image: described(string(), 'Image that it runs; "@pkg:DIRECTORY" for a package of your own'),
+  ...containerFields,
+})
 
 const file = strictObject({
-  path: optional(string(), ''),
-  directory: optional(boolean(), false),
-  symlink: text,
-  contents: optional(string()),
-  source: text,
-  metadata: text,
-  optional: optional(boolean(), false),
-  mode: text,
-  uid: optional(ownerId),
-  gid: optional(ownerId),
+  path: described(optional(string(), ''), 'Path in the image'),
+  directory: described(optional(boolean(), false), 'Makes a directory'),
+  symlink: described(text, 'Makes a symbolic link to this path'),
+  contents: described(optional(string()), 'Text of the file'),
+  source: described(text, 'File of this machine that is copied; "~/" is the home directory'),
+  metadata: described(text, 'Writes the configuration itself into the file: yaml or json'),
+  optional: described(optional(boolean(), false), 'Leaves the file out when its source does not exist'),
+  mode: described(text, 'Permission bits in octal, in quotes (default: "0600", directories "0700")'),
+  uid: described(optional(ownerId), 'Owner: a number, or the name of a container'),
+  gid: described(optional(ownerId), 'Group: a number, or the name of a container'),
 })
 
 const volume = strictObject({
-  name: optional(string(), ''),
-  image: text,
-  readonly: optional(boolean()),
-  format: optional(picklist(['oci', 'filesystem'])),
-  platforms: optional(array(string())),
+  name: described(optional(string(), ''), 'Name by which binds use the volume'),
+  image: described(text, 'Image whose content the volume has at first'),
+  readonly: described(optional(boolean()), 'Containers can only read it'),
+  format: described(optional(picklist(['oci', 'filesystem'])), 'What is stored: the image as an OCI layout, or its files (default)'),
+  platforms: described(optional(array(string())), 'Platforms of the image that an OCI layout keeps'),
 })
 
 /** One yml file, before it is merged with others; the order of the keys is the order in which they are written. */
 export const ymlSchema = strictObject({
-  kernel: optional(kernel),
-  init: optional(array(string())),
-  onboot: optional(array(container)),
-  onshutdown: optional(array(container)),
-  services: optional(array(container)),
-  files: optional(array(file)),
-  volumes: optional(array(volume)),
+  kernel: described(optional(kernel), 'The kernel and its command line'),
+  init: described(optional(array(string())), 'Images that are unpacked over each other as the root'),
+  onboot: described(optional(array(container)), 'Containers that run one after another before the services'),
+  onshutdown: described(optional(array(container)), 'Containers that run one after another at shutdown'),
+  services: described(optional(array(container)), 'Containers that run until shutdown'),
+  files: described(optional(array(file)), 'Files, directories and links that are added'),
+  volumes: described(optional(array(volume)), 'Directories that containers share'),
   // Older files name the images to be verified here; digests are always verified.
-  trust: optional(strictObject({ image: optional(array(string())), org: optional(array(string())) })),
+  trust: described(
+    optional(strictObject({ image: optional(array(string())), org: optional(array(string())) })),
+    'Of older files; ignored, as digests are always verified',
+  ),
 })
 
 export type Yml = InferOutput<typeof ymlSchema>

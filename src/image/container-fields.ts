@@ -1,4 +1,9 @@
-import { array, bigint, integer, number, optional, pipe, record, string, transform, union, type GenericSchema } from 'valibot'
+import { array, bigint, description, integer, number, optional, pipe, record, string, transform, union, type GenericSchema } from 'valibot'
+
+/** A field with the words that editors show for it. */
+export function described<Schema extends GenericSchema>(schema: Schema, words: string) {
+  return pipe(schema, description(words))
+}
 
 /** Text of which the empty one means that the key is not there. */
 export const text = optional(

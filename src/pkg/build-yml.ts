@@ -17,7 +17,8 @@ const dockerImages = strictObject({
   'target-dir': text(''),
 })
 
-const buildYml = strictObject({
+/** A build.yml. */
+export const buildYmlSchema = strictObject({
   image: string(),
   org: text('linuxkit'),
   tag: nullish(
@@ -40,7 +41,7 @@ const buildYml = strictObject({
 })
 
 /** A package's description: LinuxKit's keys, and `debian:` for what is made of Debian packages instead of by a Dockerfile. */
-export type BuildYml = InferOutput<typeof buildYml>
+export type BuildYml = InferOutput<typeof buildYmlSchema>
 
 export interface LoadedBuildYml {
   readonly document: Document
@@ -67,5 +68,5 @@ export async function loadBuildYml(path: string): Promise<LoadedBuildYml> {
 /** Checks the text of a build.yml. @param file the name that messages use */
 export function parseBuildYml(source: string, file: string): LoadedBuildYml {
   const document = parseDocument(source, file)
-  return { document, yml: validate(document, buildYml) }
+  return { document, yml: validate(document, buildYmlSchema) }
 }
