@@ -242,6 +242,9 @@ describe('build', () => {
     ['gzip', (data: Buffer) => gzipSync(data)],
     ['xz', (data: Buffer) => execFileSync('xz', ['-c'], { input: data })],
     ['zstd', (data: Buffer) => execFileSync('zstd', ['-c'], { input: data })],
+    ['lz4', (data: Buffer) => execFileSync('lz4', ['-l', '-c'], { input: data })],
+    ['bzip2', (data: Buffer) => execFileSync('bzip2', ['-c'], { input: data })],
+    ['lzma', (data: Buffer) => execFileSync('xz', ['--format=lzma', '-c'], { input: data })],
   ])('unpacks a bzImage whose payload is compressed with %s', async (name, compress) => {
     const payload = compress(Buffer.from('the kernel proper'))
     // The kernel's build appends the size to what is not gzip.

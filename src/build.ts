@@ -5,6 +5,7 @@ import { isSystemError, LinuxkitError } from './base/errors.js'
 import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
+import { warningsOf } from './config/warnings.js'
 import { openCache } from './image/cache.js'
 import { RegistryClient } from './image/registry/client.js'
 import { mirrorsOf } from './image/registry/mirrors.js'
@@ -103,16 +104,20 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
 }
 
 /** The merged configuration as yml, with its packages' tags in place. Nothing is built. */
-export async function dryRun(options: Pick<BuildOptions, 'sources' | 'signal'>): Promise<string> {
+export async function dryRun(options: LoadSources): Promise<string> {
   return dryRunYaml((await load(options)).config)
 }
 
-function load({ sources, signal }: Pick<BuildOptions, 'sources' | 'signal'>): Promise<LoadedConfig> {
+type LoadSources = Pick<BuildOptions, 'sources' | 'progress' | 'signal'>
+
+async function load({ sources, progress, signal }: LoadSources): Promise<LoadedConfig> {
   const workTrees = new WorkTrees()
-  return loadConfig(sources, {
+  const loaded = await loadConfig(sources, {
     signal,
     resolvePackage: async (directory) => packageReference(await loadPackage(directory, { signal, workTrees })).text,
   })
+  for (const warning of warningsOf(loaded)) progress(warning)
+  return loaded
 }
 
 /** An output must not take the place of the tar that is still being read. */

@@ -73,6 +73,79 @@ test('names and contents of all lengths', async () => {
   )
 })
 
+interface Record {
+  readonly name: string
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly mtime: number
+  readonly device: readonly [number, number]
+  readonly body: Buffer
+}
+
+/** Reads the "newc" format (kernel, Documentation/driver-api/early-userspace/buffer-format.rst) up to its trailer. */
+function readCpio(archive: Buffer): Record[] {
+  const records: Record[] = []
+  for (let at = 0; ;) {
+    expect(archive.toString('latin1', at, at + 6)).toBe('070701')
+    const field = (index: number): number => parseInt(archive.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16)
+    const nameEnd = at + 110 + field(11)
+    const name = archive.toString('utf8', at + 110, nameEnd - 1)
+    const bodyStart = Math.ceil(nameEnd / 4) * 4
+    const bodyEnd = bodyStart + field(6)
+    if (name === 'TRAILER!!!') return records
+    const device = [field(9), field(10)] as const
+    records.push({
+      name,
+      mode: field(1),
+      uid: field(2),
+      gid: field(3),
+      mtime: field(5),
+      device,
+      body: archive.subarray(bodyStart, bodyEnd),
+    })
+    at = Math.ceil(bodyEnd / 4) * 4
+  }
+}
+
+const TYPE_BITS = { file: 0o100000, directory: 0o040000, symlink: 0o120000, character: 0o020000, block: 0o060000, fifo: 0o010000 } as const
+
+test('what is written can be read back', async () => {
+  const ids = fc.nat(0xffff_ffff)
+  const common = { mode: fc.nat(0o7777), uid: ids, gid: ids, mtime: fc.nat(0xffff_ffff).map((seconds) => ({ seconds, nanoseconds: 0 })) }
+  const device = fc.record({ major: fc.nat(4095), minor: fc.nat(0xf_ffff) })
+  const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).filter((name) => !/[/\0]/.test(name))
+  const one = fc.oneof(
+    fc.record({
+      ...common,
+      type: fc.constant('file' as const),
+      content: fc.uint8Array({ maxLength: 300 }).map((data) => bytesContent(data)),
+    }),
+    fc.record({ ...common, type: fc.constantFrom('directory' as const, 'fifo' as const) }),
+    fc.record({ ...common, type: fc.constant('symlink' as const), link: text }),
+    fc.record({ ...common, type: fc.constantFrom('character' as const, 'block' as const), device }),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(one, { maxLength: 20 }), text, async (list, name) => {
+      const entries = list.map((fields, at) => entry({ ...fields, path: `${at}/${name}` }))
+      const expected = await Promise.all(
+        entries.map(async (each) => ({
+          name: each.path,
+          mode: TYPE_BITS[each.type as keyof typeof TYPE_BITS] | each.mode,
+          uid: each.uid,
+          gid: each.gid,
+          mtime: each.mtime.seconds,
+          device: each.type === 'character' || each.type === 'block' ? [each.device.major, each.device.minor] : [0, 0],
+          body:
+            each.type === 'symlink' ? Buffer.from(each.link) : each.type === 'file' ? await gather(each.content.open()) : Buffer.alloc(0),
+        })),
+      )
+      expect(readCpio(Buffer.concat([await pack(...entries), cpioTrailer()]))).toEqual(expected)
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test('an archive does not depend on what was written before', async () => {
   const first = await pack(...TREE)
   await pack(...TREE.slice(2))

@@ -49,7 +49,7 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
       'take what has not changed from the tar of an earlier build (needs "metadata: yaml" in a file of the yml)',
     )
     .option('--dry-run', 'print the merged configuration and stop')
-    .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz), for boot loaders that cannot')
+    .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz, lz4, bzip2, lzma), for boot loaders that cannot')
     .option('--no-sbom', 'leave out the list of what the image is made of')
     .option('--sbom-output <path>', 'path of that list in the image', 'sbom.spdx.json')
     .option('--sbom-current-time', 'date the list now instead of with the fixed time of builds')
@@ -75,7 +75,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     throw new LinuxkitError('cli/arguments', 'an argument is missing: the yml to build', { hint: 'name a file, or - for standard input' })
   }
   if (flags.dryRun === true) {
-    context.print(await dryRun({ sources, signal: context.signal }))
+    context.print(await dryRun({ sources, progress: context.progress, signal: context.signal }))
     return
   }
   if (flags.o !== undefined && (flags.name !== undefined || flags.dir !== '')) {

@@ -18,7 +18,12 @@ export function createRenderer(stream: NodeJS.WriteStream, verbosity: Verbosity)
 }
 
 function warnings(stream: NodeJS.WritableStream, event: ProgressEvent): void {
-  if (event.type === 'warning') stream.write(`warning: ${event.message}\n`)
+  if (event.type === 'warning') stream.write(`warning: ${withPlace(event)}\n`)
+}
+
+function withPlace({ message, where }: Extract<ProgressEvent, { type: 'warning' }>): string {
+  if (where === undefined) return message
+  return `${message} (${where.file}${where.line === undefined ? '' : `:${where.line}:${where.column ?? 1}`})`
 }
 
 interface Task {
@@ -30,7 +35,7 @@ interface Task {
 /** Follows the tasks at work and hands each line that is to stay to `keep`. */
 function follow(tasks: Map<string, Task>, event: ProgressEvent, keep: (line: string) => void): void {
   if (event.type === 'info') keep(event.message)
-  else if (event.type === 'warning') keep(`warning: ${event.message}`)
+  else if (event.type === 'warning') keep(`warning: ${withPlace(event)}`)
   else if (event.type === 'start') tasks.set(event.id, { title: event.title, total: event.total, done: 0 })
   else {
     const task = tasks.get(event.id)
@@ -56,7 +61,7 @@ function structuredRenderer(stream: NodeJS.WritableStream): Renderer {
   }
   return {
     progress(event) {
-      if (event.type === 'warning') write('warning', event.message)
+      if (event.type === 'warning') write('warning', withPlace(event))
       else follow(tasks, event, (line) => write('info', line))
     },
     close: () => {},

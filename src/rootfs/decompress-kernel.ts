@@ -14,15 +14,33 @@ const PAYLOAD_LENGTH = 0x24c
 const HEADER_END = 0x250
 const SECTOR = 512
 
-/** What begins compressed data, and its name for messages. The first three can be unpacked. */
-const COMPRESSIONS: readonly (readonly [name: string, magic: readonly number[], known: boolean])[] = [
-  ['gzip', [0x1f, 0x8b], true],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd], true],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], true],
-  ['bzip2', [0x42, 0x5a, 0x68], false],
-  ['lz4', [0x02, 0x21, 0x4c, 0x18], false],
-  ['lzma', [0x5d, 0x00, 0x00], false],
-  ['lzo', [0x89, 0x4c, 0x5a, 0x4f], false],
+type Decoder = (payload: Uint8Array) => Promise<Buffer>
+
+const streamed: Decoder = (payload) => readAll(decompress(bytesContent(payload).open()), LARGEST_KERNEL)
+
+/**
+ * What kernels are compressed with, by what it begins with. All but gzip end with their size (kernel, scripts/Makefile.lib, size_append),
+ * which their decoders would take for more data.
+ */
+const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly sizeAppended: boolean; readonly decode: Decoder }[] = [
+  { magic: [0x1f, 0x8b], sizeAppended: false, decode: streamed },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], sizeAppended: true, decode: streamed },
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], sizeAppended: true, decode: streamed },
+  {
+    magic: [0x02, 0x21, 0x4c, 0x18],
+    sizeAppended: true,
+    decode: async (bytes) => (await import('../archive/lz4.js')).decodeLz4(bytes, LARGEST_KERNEL),
+  },
+  {
+    magic: [0x42, 0x5a, 0x68],
+    sizeAppended: true,
+    decode: async (bytes) => (await import('../archive/bzip2.js')).decodeBzip2(bytes, LARGEST_KERNEL),
+  },
+  {
+    magic: [0x5d, 0x00, 0x00],
+    sizeAppended: true,
+    decode: async (bytes) => (await import('../archive/lzma.js')).decodeLzma(bytes, LARGEST_KERNEL),
+  },
 ]
 
 /**
@@ -32,14 +50,13 @@ const COMPRESSIONS: readonly (readonly [name: string, magic: readonly number[], 
 export async function decompressKernel(kernel: Content): Promise<Content> {
   const bytes = await readAll(kernel.open(), LARGEST_KERNEL)
   const payload = startsWith(bytes, [0x1f, 0x8b]) ? bytes : bzImagePayload(bytes)
-  const compression = COMPRESSIONS.find(([, magic]) => startsWith(payload, magic))
+  const compression = COMPRESSIONS.find(({ magic }) => startsWith(payload, magic))
   if (compression === undefined) throw bad('its payload is compressed in a way that is not known')
-  if (!compression[2]) throw bad(`its payload is compressed with ${compression[0]}, which this version cannot unpack`)
-  async function* once(): AsyncIterable<Uint8Array> {
-    // xz and zstd payloads end with their size (kernel, scripts/Makefile.lib, size_append), which their decoders would take for more data.
-    yield compression?.[0] === 'gzip' ? payload : payload.subarray(0, -4)
+  try {
+    return bytesContent(await compression.decode(compression.sizeAppended ? payload.subarray(0, -4) : payload))
+  } catch (error) {
+    throw bad('its payload is damaged', error)
   }
-  return bytesContent(await readAll(decompress(once()), LARGEST_KERNEL))
 }
 
 function bzImagePayload(bytes: Buffer): Buffer {
@@ -58,8 +75,9 @@ function startsWith(bytes: Buffer, magic: readonly number[]): boolean {
   return magic.every((byte, index) => bytes[index] === byte)
 }
 
-function bad(reason: string): LinuxkitError {
+function bad(reason: string, cause?: unknown): LinuxkitError {
   return new LinuxkitError('build/decompress-kernel', `the kernel cannot be decompressed: ${reason}`, {
-    hint: 'build without --decompress-kernel, or with an image whose kernel is compressed with gzip, zstd or xz',
+    hint: 'build without --decompress-kernel, or with an image whose kernel is compressed with gzip, zstd, xz, lz4, bzip2 or lzma',
+    cause,
   })
 }
