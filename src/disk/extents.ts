@@ -1,0 +1,58 @@
+import { concatContents, type Content, type Range } from '../base/content.js'
+
+/** Content at a place of a medium. */
+export interface Extent {
+  /** Of the first byte, from the beginning of the medium. */
+  readonly offset: number
+  readonly content: Content
+}
+
+/** A medium, or a part of one: content at offsets, and between them holes, which read as zeros. */
+export interface Extents {
+  /** Of the medium in bytes, holes included. */
+  readonly size: number
+  /** In the order of their offsets; they do not overlap and lie within the size. Empty contents are left out. */
+  readonly extents: readonly Extent[]
+}
+
+/** Sorts extents and checks that they make a medium. @throws {Error} when they overlap or lie outside, which is a defect of whoever laid them out */
+export function layOut(size: number, unsorted: Iterable<Extent>): Extents {
+  const extents = [...unsorted].filter(({ content }) => content.size > 0).sort((a, b) => a.offset - b.offset)
+  let end = 0
+  for (const { offset, content } of extents) {
+    if (offset < end) throw new Error(`an extent at ${offset} overlaps the one that ends at ${end}`)
+    end = offset + content.size
+  }
+  if (end > size) throw new Error(`an extent ends at ${end}, beyond the size ${size} of its medium`)
+  return { size, extents }
+}
+
+/** The extents of a part of a larger medium, as extents of the latter. */
+export function shifted({ extents }: Extents, by: number): readonly Extent[] {
+  return extents.map(({ offset, content }) => ({ offset: offset + by, content }))
+}
+
+/** The medium as one content, holes as zeros. */
+export function mediumContent({ size, extents }: Extents): Content {
+  const parts: Content[] = []
+  let end = 0
+  for (const { offset, content } of extents) {
+    if (offset > end) parts.push(zeros(offset - end))
+    parts.push(content)
+    end = offset + content.size
+  }
+  if (size > end) parts.push(zeros(size - end))
+  return concatContents(parts)
+}
+
+const ZEROS = new Uint8Array(1 << 18)
+
+/** A run of zeros. */
+export function zeros(size: number): Content {
+  return {
+    size,
+    async *open({ start, end }: Range = { start: 0, end: size }) {
+      for (let left = end - start; left > 0; left -= ZEROS.length) yield left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS
+    },
+  }
+}
