@@ -1,9 +1,12 @@
 // Bundles the command line into two files: dist/linuxkit.cjs, which knows the commands and their flags and so starts about as fast as Node itself, and
-// dist/library.cjs with everything that the commands load when they run ("await import(...)" in src/cli/).
+// dist/library.cjs with everything that the commands load when they run ("await import(...)" in src/cli/). Beside them, in dist/library.cache, is the library as
+// this version of Node compiles it (src/cli/library.ts).
 // openpgp stays outside of both: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
 import { createHash } from 'node:crypto'
-import { chmod, readdir, readFile } from 'node:fs/promises'
-import { relative, resolve } from 'node:path'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
@@ -14,7 +17,7 @@ const common = {
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['openpgp', './library.cjs'],
+  external: ['openpgp'],
   define: { LINUXKIT_VERSION: JSON.stringify(version) },
   minifySyntax: true,
   minifyWhitespace: true,
@@ -43,12 +46,42 @@ const lazyImports = {
       return { path: source, namespace: 'lazy' }
     })
     plugin.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
-      contents: `module.exports = require('./library.cjs')[${JSON.stringify(path)}]`,
+      contents: `module.exports = require('./src/cli/library.ts').loadLibrary(__dirname)[${JSON.stringify(path)}]`,
       resolveDir: '.',
     }))
   },
 }
 
+/** Builds a small image, so that the functions that every build calls are compiled, and keeps the code. */
+async function keepCompiled() {
+  const path = resolve(directory, 'library.cjs')
+  const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-bundle-'))
+  try {
+    await build({ ...common, entryPoints: ['src/cli/library.ts'], outfile: join(scratch, 'loader.cjs') })
+    const { compileLibrary, runLibrary } = createRequire(import.meta.url)(join(scratch, 'loader.cjs'))
+    const script = compileLibrary(path)
+    const library = runLibrary(script, path)
+    const yml = join(scratch, 'small.yml')
+    await writeFile(yml, 'files:\n  - path: a/b\n    contents: c\n')
+    const progress = () => {}
+    await library['src/build.ts'].build({
+      sources: [yml],
+      formats: ['kernel+initrd'],
+      destination: { type: 'files', base: join(scratch, 'small') },
+      arch: 'amd64',
+      cacheDirectory: join(scratch, 'cache'),
+      sbom: undefined,
+      progress,
+      signal: new AbortController().signal,
+    })
+    await writeFile(resolve(directory, 'library.cache'), script.createCachedData())
+  } finally {
+    await rm(scratch, { recursive: true })
+  }
+}
+
+// V8 tells code of other sources by their length only.
+await rm(resolve(directory, 'library.cache'), { force: true })
 const { metafile } = await build({
   ...common,
   entryPoints: ['src/cli/main.ts'],
@@ -66,10 +99,14 @@ if (shared.length > 0) throw new Error(`src/cli/ must load these with "await imp
 await build({
   ...common,
   stdin: {
-    contents: [...lazy].map((source) => `exports[${JSON.stringify(source)}] = require(${JSON.stringify(`./${source}`)})`).join('\n'),
+    // A command runs only the modules that it asks for.
+    contents: `Object.defineProperties(exports, {${[...lazy]
+      .map((source) => `${JSON.stringify(source)}: { get: () => require(${JSON.stringify(`./${source}`)}) }`)
+      .join(', ')}})`,
     resolveDir: '.',
   },
   outfile: `${directory}/library.cjs`,
   define: { ...common.define, LINUXKIT_SOURCES: JSON.stringify(await sourcesDigest()) },
 })
 await chmod(`${directory}/linuxkit.cjs`, 0o755)
+await keepCompiled()

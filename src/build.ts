@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { Arch } from './base/arch.js'
 import { isSystemError, LinuxkitError } from './base/errors.js'
 import type { Progress } from './base/progress.js'
@@ -13,6 +13,8 @@ import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
+import { RememberedTags } from './pkg/remembered-tags.js'
+import { tagSources } from './pkg/tag-sources.js'
 import { WorkTrees } from './pkg/work-tree.js'
 import { provideImages, provideLayout } from './pkg/provide-images.js'
 import { earlierParts, partLocation } from './rootfs/earlier-parts.js'
@@ -108,14 +110,20 @@ export async function dryRun(options: LoadSources): Promise<string> {
   return dryRunYaml((await load(options)).config)
 }
 
-type LoadSources = Pick<BuildOptions, 'sources' | 'progress' | 'signal'>
+type LoadSources = Pick<BuildOptions, 'sources' | 'cacheDirectory' | 'progress' | 'signal'>
 
-async function load({ sources, progress, signal }: LoadSources): Promise<LoadedConfig> {
+async function load({ sources, cacheDirectory, progress, signal }: LoadSources): Promise<LoadedConfig> {
   const workTrees = new WorkTrees()
+  const tags = new RememberedTags(join(cacheDirectory, 'package-tags.json'))
   const loaded = await loadConfig(sources, {
     signal,
-    resolvePackage: async (directory) => packageReference(await loadPackage(directory, { signal, workTrees })).text,
+    resolvePackage: (directory) =>
+      tags.tagOf(resolve(directory), async () => {
+        const one = await loadPackage(directory, { signal, workTrees })
+        return { tag: packageReference(one).text, sources: one.sources && (await tagSources(one.sources)) }
+      }),
   })
+  await tags.keep()
   for (const warning of warningsOf(loaded)) progress(warning)
   return loaded
 }

@@ -1,12 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
 import { dryRun } from '../src/build.js'
 
 const names = readdirSync('examples').filter((name) => name.endsWith('.yml'))
+const cacheDirectory = mkdtempSync(join(tmpdir(), 'linuxkit-examples-'))
+afterAll(() => rmSync(cacheDirectory, { recursive: true }))
 
 it.each(names)('examples/%s is right, and names packages that are there', async (name) => {
   const warnings: string[] = []
   const yml = await dryRun({
+    cacheDirectory,
     sources: [`examples/${name}`],
     progress: (event) => {
       if (event.type === 'warning') warnings.push(event.message)

@@ -1,10 +1,12 @@
 import { pipeline, type Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import { CHUNK_SIZE } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
 import { ByteReader } from './byte-reader.js'
 
 type Bytes = AsyncIterable<Uint8Array>
+
+/** What a decoder gives out at once; more falls out of the processor's cache. */
+const CHUNK_SIZE = 1 << 18
 
 /** Only Node 22.15 and newer have it, and the type declarations are those of Node 20. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => Transform }

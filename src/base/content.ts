@@ -14,7 +14,7 @@ export interface Content {
 }
 
 /** Reads from files in pieces of this size: large enough that system calls do not show in a profile. */
-export const CHUNK_SIZE = 1 << 18
+export const CHUNK_SIZE = 1 << 20
 
 export const EMPTY: Content = bytesContent(new Uint8Array(0))
 

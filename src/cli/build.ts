@@ -75,7 +75,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     throw new LinuxkitError('cli/arguments', 'an argument is missing: the yml to build', { hint: 'name a file, or - for standard input' })
   }
   if (flags.dryRun === true) {
-    context.print(await dryRun({ sources, progress: context.progress, signal: context.signal }))
+    context.print(await dryRun({ sources, cacheDirectory: context.cacheDirectory, progress: context.progress, signal: context.signal }))
     return
   }
   if (flags.o !== undefined && (flags.name !== undefined || flags.dir !== '')) {
@@ -117,7 +117,7 @@ async function destinationOf(flags: BuildFlags, defaultName: string): Promise<De
   if (o === undefined) return { type: 'files', base: join(flags.dir, flags.name ?? defaultName) }
   if (o !== '-') {
     const { writeAtomic } = await import('../base/files.js')
-    return { type: 'stream', path: o, write: (chunks) => writeAtomic(o, chunks) }
+    return { type: 'stream', path: o, write: (chunks) => writeAtomic(o, chunks, { durable: false }) }
   }
   const { pipeline } = await import('node:stream/promises')
   return { type: 'stream', write: (chunks) => pipeline(chunks, process.stdout, { end: false }) }

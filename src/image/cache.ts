@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Content } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
@@ -65,6 +65,8 @@ export async function openCache(directory: string): Promise<ImageCache> {
 export class ImageCache {
   readonly directory: string
   readonly blobs: BlobStore
+  /** index.json as it was read last, and what tells whether it has been replaced since. */
+  #root: { readonly version: string; readonly index: Index } | undefined
 
   constructor(directory: string, blobs: BlobStore) {
     this.directory = directory
@@ -210,11 +212,17 @@ export class ImageCache {
   }
 
   async #readRoot(): Promise<Index> {
-    const text = await readFile(this.#rootPath, 'utf8').catch((error: unknown) => {
+    const status = await stat(this.#rootPath, { bigint: true }).catch((error: unknown) => {
       if (isSystemError(error, 'ENOENT')) return undefined
       throw error
     })
-    return text === undefined ? EMPTY_INDEX : readIndex(JsonNode.parse(text, this.#rootPath))
+    if (status === undefined) return EMPTY_INDEX
+    // It is never written to but replaced, so another one has another inode, and what is read after the look is at least as new.
+    const version = `${status.ino} ${status.mtimeNs} ${status.size}`
+    if (this.#root?.version !== version) {
+      this.#root = { version, index: readIndex(JsonNode.parse(await readFile(this.#rootPath, 'utf8'), this.#rootPath)) }
+    }
+    return this.#root.index
   }
 }
 

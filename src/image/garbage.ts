@@ -34,8 +34,8 @@ export async function collectGarbage(cache: ImageCache, grace = GRACE): Promise<
   return { removed: old.length, bytes: old.reduce((sum, { size }) => sum + size, 0), kept: garbage.length - old.length }
 }
 
-/** What lies in the cache beside the images: downloads from Debian, and encoded parts of images. */
-const OTHER_DIRECTORIES = ['debian', 'fragments']
+/** What lies in the cache beside the images: downloads from Debian, encoded parts of images, and the tags of packages. */
+const BESIDE_IMAGES = ['debian', 'fragments', 'package-tags.json']
 
 /** Removes all that is in the cache. Files in its directory that are not the cache's stay. */
 export async function emptyCache(cache: ImageCache): Promise<void> {
@@ -43,7 +43,7 @@ export async function emptyCache(cache: ImageCache): Promise<void> {
   for (const { digest } of await cache.blobs.list()) await cache.blobs.remove(digest)
   await cache.blobs.sweep(0)
   await sweepTemporaries(cache.directory, 0)
-  for (const directory of OTHER_DIRECTORIES) await rm(join(cache.directory, directory), { recursive: true, force: true })
+  for (const name of BESIDE_IMAGES) await rm(join(cache.directory, name), { recursive: true, force: true })
 }
 
 /**

@@ -43,9 +43,14 @@ export async function provideImages(
   }
   const found = new Map<string, CachedImage>()
   const directories: string[] = []
-  for (const { reference, location } of wanted.values()) {
-    const directory = options.packages.get(reference.text)
-    const image = options.pull && directory === undefined ? undefined : await find(reference, options)
+  const looked = await Promise.all(
+    [...wanted.values()].map(async ({ reference, location }) => {
+      const directory = options.packages.get(reference.text)
+      const image = options.pull && directory === undefined ? undefined : await find(reference, options)
+      return { reference, location, directory, image }
+    }),
+  )
+  for (const { reference, location, directory, image } of looked) {
     if (image !== undefined) found.set(reference.text, image)
     else if (directory !== undefined) directories.push(directory)
     else await pull(reference, location, options)

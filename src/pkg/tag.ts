@@ -30,6 +30,8 @@ export interface PackageTag {
   readonly dirty: boolean
   /** Asks git for the last commit that changed the package's sources; undefined outside git and with uncommitted changes. */
   readonly revision: () => Promise<string | undefined>
+  /** Absolute paths of the directories that were hashed; undefined outside git and with uncommitted changes. */
+  readonly sources: readonly string[] | undefined
 }
 
 /**
@@ -38,16 +40,18 @@ export interface PackageTag {
  * @param directory absolute path of the package
  */
 export async function packageTag(directory: string, yml: BuildYml, options: TagOptions): Promise<PackageTag> {
-  const { hash, dirty, revision } = await sourceHash(directory, yml, options)
+  const { hash, dirty, revision, sources } = await sourceHash(directory, yml, options)
   const rendered = renderTemplate(options.tag === undefined || options.tag === '' ? yml.tag : options.tag, hash)
   const tag = `${options.org ?? yml.org}/${yml.image}:${rendered === '' ? 'latest' : rendered}`
-  return { tag, hash, dirty, revision }
+  return { tag, hash, dirty, revision, sources }
 }
 
 async function sourceHash(directory: string, yml: BuildYml, options: TagOptions): Promise<Omit<PackageTag, 'tag'>> {
   const git = new Git(directory, options.signal)
   const { workTrees = new WorkTrees() } = options
-  if (!(await workTrees.contains(git, directory))) return { hash: options.hash ?? '', dirty: false, revision: async () => undefined }
+  if (!(await workTrees.contains(git, directory))) {
+    return { hash: options.hash ?? '', dirty: false, revision: async () => undefined, sources: undefined }
+  }
 
   const commit = options.hashCommit ?? 'HEAD'
   const hashed = hashPath(directory, options.hashPath)
@@ -77,7 +81,12 @@ async function sourceHash(directory: string, yml: BuildYml, options: TagOptions)
   if (dirty && options.hash === undefined)
     hash += `-dirty-${(await contentHash([{ path: directory, git }, ...programSources])).slice(0, 7)}`
   const sources = [hashed, ...extra, ...programSources.map(({ path }) => path)]
-  return { hash, dirty, revision: async () => (dirty ? undefined : git.lastChange(sources)) }
+  return {
+    hash,
+    dirty,
+    revision: async () => (dirty ? undefined : git.lastChange(sources)),
+    sources: dirty ? undefined : sources,
+  }
 }
 
 function hashPath(directory: string, given: string | undefined): string {

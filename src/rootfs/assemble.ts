@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { digestOf, type Digest } from '../base/digest.js'
 import { TEMPORARY_PREFIX } from '../base/files.js'
 import { inParallel } from '../base/parallel.js'
+import { PROGRAM } from '../base/program.js'
 import type { Progress } from '../base/progress.js'
 import type { Encoder, Fragment } from './encoder.js'
 import { FragmentStore } from './fragment-store.js'
@@ -28,10 +29,6 @@ export function mapJoined<From, To>(assembled: Assembled<From>, view: (joined: F
 
 /** Fragments beyond this many bytes are removed, those that have not been used for longest first. */
 const KEPT_BYTES = 8e9
-
-/** A digest of the sources that this program was made from, put in by scripts/bundle.mjs: fragments of another version are not taken. */
-declare const LINUXKIT_SOURCES: string | undefined
-const SOURCES = typeof LINUXKIT_SOURCES === 'undefined' ? 'unbundled' : LINUXKIT_SOURCES
 
 /**
  * Encodes the parts, several at a time, and joins the fragments in the order of the plan; of a part that has been encoded before no layer is
@@ -83,8 +80,9 @@ export async function assemble<Facts, Joined>(
   }
 }
 
+/** Fragments of another version of this program are not taken. */
 function fragmentKey(part: Part, encoder: { readonly id: string }): Digest {
-  return digestOf(JSON.stringify([SOURCES, encoder.id, part.key]))
+  return digestOf(JSON.stringify([PROGRAM, encoder.id, part.key]))
 }
 
 async function* reported(source: AsyncIterable<Uint8Array>, id: string, progress: Progress): AsyncIterable<Uint8Array> {

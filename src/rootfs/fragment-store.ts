@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileContent, type Content } from '../base/content.js'
 import type { Digest } from '../base/digest.js'
 import { isSystemError } from '../base/errors.js'
-import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
+import { sweepTemporaries, TEMPORARY_PREFIX, writeStream } from '../base/files.js'
 
 /** A fragment on disk. `facts` are what its encoder noted, as JSON. */
 export interface StoredFragment {
@@ -137,28 +137,11 @@ async function moveInto(from: string, to: string, isSound: () => Promise<boolean
   }
 }
 
-/** Small pieces are gathered before they go to the kernel: headers of archives are a hundred bytes each. */
-const GATHERED = 1 << 18
-
 /** Writes a file and makes sure that it is on disk. @returns its size in bytes */
 async function write(path: string, source: AsyncIterable<Uint8Array>): Promise<number> {
   const file = await open(path, 'wx')
   try {
-    let size = 0
-    let pieces: Uint8Array[] = []
-    let gathered = 0
-    const flush = async (): Promise<void> => {
-      if (gathered > 0) await file.writev(pieces)
-      pieces = []
-      gathered = 0
-    }
-    for await (const chunk of source) {
-      size += chunk.length
-      pieces.push(chunk)
-      gathered += chunk.length
-      if (gathered >= GATHERED || pieces.length >= 512) await flush()
-    }
-    await flush()
+    const size = await writeStream(file, source)
     await file.sync()
     return size
   } finally {

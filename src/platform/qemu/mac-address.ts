@@ -25,7 +25,7 @@ export async function machineMacAddress(stateDirectory: string): Promise<string>
   })
   if (kept === undefined) {
     const address = randomMacAddress()
-    await writeAtomic(path, address, 0o640)
+    await writeAtomic(path, address, { mode: 0o640 })
     return address
   }
   const address = kept.trim()
