@@ -18,6 +18,8 @@ const common = {
   format: 'cjs',
   target: 'node20',
   external: ['openpgp'],
+  // Code that is compiled beforehand cannot call import(); require() finds what is outside of the bundle as well.
+  supported: { 'dynamic-import': false },
   define: { LINUXKIT_VERSION: JSON.stringify(version) },
   minifySyntax: true,
   minifyWhitespace: true,

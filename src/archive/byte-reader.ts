@@ -1,14 +1,17 @@
 import type { Content, Range } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
+import type { DeflatedRun, PartlyDeflated } from './deflate-runs.js'
 
 /** Reads a stream of chunks in the sizes that a format asks for, copying only what straddles two chunks. */
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>
+  readonly #partlyDeflated: PartlyDeflated | undefined
   #chunk: Buffer = Buffer.alloc(0)
   #position = 0
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  constructor(source: AsyncIterable<Uint8Array> | PartlyDeflated) {
     this.#source = source[Symbol.asyncIterator]()
+    this.#partlyDeflated = 'takeDeflated' in source ? source : undefined
   }
 
   /** How many bytes of the source have been read. */
@@ -49,6 +52,14 @@ export class ByteReader {
     this.#chunk = this.#chunk.length === 0 ? bytes : Buffer.concat([bytes, this.#chunk])
     this.#position -= bytes.length
     return bytes
+  }
+
+  /** See {@link PartlyDeflated.takeDeflated}. */
+  takeDeflated(size: number): DeflatedRun | undefined {
+    if (this.#chunk.length > 0) return undefined
+    const run = this.#partlyDeflated?.takeDeflated(size)
+    if (run !== undefined) this.#position += size
+    return run
   }
 
   /**
@@ -95,7 +106,30 @@ export class StreamedContent implements Content {
     this.#left = size
   }
 
-  async *open(range: Range = { start: 0, end: this.size }): AsyncIterable<Uint8Array> {
+  open(range: Range = { start: 0, end: this.size }): PartlyDeflated {
+    const bytes = this.#bytes(range)
+    // An archive in the archive has files of its own, which may be there as runs.
+    return {
+      [Symbol.asyncIterator]: () => bytes,
+      takeDeflated: (size) => (this.#state === 'opened' ? this.#takeDeflated(size) : undefined),
+    }
+  }
+
+  /** The content as deflate blocks, when it is there as such, instead of opening it. */
+  takeDeflated(): DeflatedRun | undefined {
+    const run = this.#state === 'fresh' ? this.#takeDeflated(this.size) : undefined
+    if (run !== undefined) this.#state = 'opened'
+    return run
+  }
+
+  #takeDeflated(size: number): DeflatedRun | undefined {
+    if (size > this.#left) return undefined
+    const run = this.#reader.takeDeflated(size)
+    if (run !== undefined) this.#left -= size
+    return run
+  }
+
+  async *#bytes(range: Range): AsyncGenerator<Uint8Array> {
     this.#expect('fresh')
     this.#state = 'opened'
     await this.#skip(range.start)

@@ -1,6 +1,8 @@
 import { posix } from 'node:path'
 import { EMPTY, textContent, type Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
+import { StreamedContent } from './byte-reader.js'
+import { isBytes, type Piece } from './deflate-runs.js'
 import type { Device, Entry, EntryType } from './entry.js'
 import { paddedContent } from './padded-content.js'
 
@@ -31,6 +33,11 @@ const LIMIT = 2 ** 32 - 1
  * @throws {LinuxkitError} `archive/too-large` for files of 4 GiB and more
  */
 export async function* writeCpio(entries: AsyncIterable<Entry>): AsyncIterable<Uint8Array> {
+  for await (const piece of writeCpioPieces(entries, false)) if (isBytes(piece)) yield piece
+}
+
+/** The same for who compresses the archive with deflate: files that are there as runs come as such. */
+export async function* writeCpioPieces(entries: AsyncIterable<Entry>, takeRuns = true): AsyncIterable<Piece> {
   let inode = FIRST_INODE
   for await (const entry of entries) {
     const data = dataOf(entry)
@@ -50,7 +57,12 @@ export async function* writeCpio(entries: AsyncIterable<Entry>): AsyncIterable<U
       size: data.size,
       rdev: entry.device,
     })
-    yield* paddedContent(data, padding(data.size), entry.path)
+    const run = takeRuns && data instanceof StreamedContent ? data.takeDeflated() : undefined
+    if (run === undefined) yield* paddedContent(data, padding(data.size), entry.path)
+    else {
+      yield run
+      yield new Uint8Array(padding(data.size))
+    }
     inode += 1
   }
 }

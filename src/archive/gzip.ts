@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, crc32, deflateRaw } from 'node:zlib'
 import { combineCrc32 } from './crc32.js'
+import { isBytes, type Piece } from './deflate-runs.js'
 
 /** What is known of a fragment once it has been read to its end. */
 export interface DeflateResult {
@@ -25,6 +26,9 @@ export const GZIP_HEADER: Uint8Array = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 
 /** A last deflate block with nothing in it (RFC 1951, section 3.2.6: fixed codes, end of block). */
 const LAST_BLOCK = [0x03, 0x00]
 
+/** Bytes of {@link gzipTrailer}. */
+export const GZIP_TRAILER_SIZE = LAST_BLOCK.length + 8
+
 /** Bytes that are compressed as one piece of work, and how far back a piece may refer (RFC 1951, section 2). */
 const BLOCK_SIZE = 1 << 20
 const WINDOW_SIZE = 1 << 15
@@ -32,37 +36,50 @@ const WINDOW_SIZE = 1 << 15
 /** As many as libuv has threads (UV_THREADPOOL_SIZE). The output does not depend on it. */
 const IN_FLIGHT = 4
 
+/** So few bytes between two runs are not worth the work of compressing them. */
+const SHORT = 256
+
 const deflateBlock = promisify<Uint8Array, Parameters<typeof deflateRaw>[1], Buffer>(deflateRaw)
 
 /**
- * Compresses a stream in pieces on the threads of libuv, a few at a time and in order.
+ * Compresses a stream in pieces on the threads of libuv, a few at a time and in order; runs that are deflated already are taken as they are.
  * @param level 0 (none) to 9 (best)
  */
-export function deflateFragment(source: AsyncIterable<Uint8Array>, level: number): DeflateFragment {
+export function deflateFragment(source: AsyncIterable<Piece>, level: number): DeflateFragment {
   let crc = 0
   let size = 0
   let compressedSize = 0
   let finished = false
 
   async function* compress(): AsyncIterable<Uint8Array> {
-    const inFlight: Promise<Buffer>[] = []
+    const inFlight: (Uint8Array | Promise<Uint8Array>)[] = []
     let dictionary: Uint8Array | undefined
-    for await (const block of blocks(source)) {
-      crc = crc32(block, crc)
-      size += block.length
-      // A flush ends the piece on a byte boundary. The first piece has no dictionary, hence the fragment stands on its own.
-      const compressed = deflateBlock(block, { level, finishFlush: constants.Z_SYNC_FLUSH, ...(dictionary && { dictionary }) })
-      // Awaited below; until then a failure must not count as unhandled.
-      compressed.catch(() => {})
-      inFlight.push(compressed)
-      dictionary = block.subarray(-WINDOW_SIZE)
-      if (inFlight.length === IN_FLIGHT) yield* next(inFlight)
+    for await (const piece of blocks(source)) {
+      if (isBytes(piece)) {
+        crc = crc32(piece, crc)
+        size += piece.length
+        const compressed = compressBlock(piece, level, dictionary)
+        // Awaited below; until then a failure must not count as unhandled.
+        if (compressed instanceof Promise) compressed.catch(() => {})
+        inFlight.push(compressed)
+        dictionary = piece.subarray(-WINDOW_SIZE)
+        if (inFlight.length === IN_FLIGHT) yield* next(inFlight)
+        continue
+      }
+      while (inFlight.length > 0) yield* next(inFlight)
+      for await (const chunk of piece.chunks) {
+        compressedSize += chunk.length
+        yield chunk
+      }
+      crc = combineCrc32(crc, piece.crc32, piece.size)
+      size += piece.size
+      dictionary = undefined
     }
     while (inFlight.length > 0) yield* next(inFlight)
     finished = true
   }
 
-  async function* next(inFlight: Promise<Buffer>[]): AsyncIterable<Uint8Array> {
+  async function* next(inFlight: (Uint8Array | Promise<Uint8Array>)[]): AsyncIterable<Uint8Array> {
     const chunk = await inFlight.shift()
     if (chunk === undefined) return
     compressedSize += chunk.length
@@ -76,6 +93,22 @@ export function deflateFragment(source: AsyncIterable<Uint8Array>, level: number
       return { crc32: crc, size, compressedSize }
     },
   }
+}
+
+/** A block as deflate blocks that end on a byte boundary. Without a dictionary they refer to nothing before them. */
+function compressBlock(block: Uint8Array, level: number, dictionary: Uint8Array | undefined): Uint8Array | Promise<Uint8Array> {
+  if (dictionary === undefined && block.length <= SHORT) return storedBlock(block)
+  return deflateBlock(block, { level, finishFlush: constants.Z_SYNC_FLUSH, ...(dictionary && { dictionary }) })
+}
+
+/** A block that is not compressed (RFC 1951, section 3.2.4); at most 65535 bytes. */
+function storedBlock(bytes: Uint8Array): Uint8Array {
+  const block = Buffer.allocUnsafe(5 + bytes.length)
+  block[0] = 0
+  block.writeUInt16LE(bytes.length, 1)
+  block.writeUInt16LE(~bytes.length & 0xffff, 3)
+  block.set(bytes, 5)
+  return block
 }
 
 /** What comes after the fragments of a gzip member: the last deflate block, the CRC-32 and the size (RFC 1952, section 2.3.1). */
@@ -100,16 +133,25 @@ export async function* gzip(source: AsyncIterable<Uint8Array>, level: number): A
   yield gzipTrailer([fragment.result()])
 }
 
-/** The stream anew in pieces of {@link BLOCK_SIZE}, the last one shorter, so that the output does not depend on how the source was cut. */
-async function* blocks(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+/**
+ * The stream anew in pieces of {@link BLOCK_SIZE}, so that the output does not depend on how the source was cut; before a run and at the end they are shorter.
+ */
+async function* blocks(source: AsyncIterable<Piece>): AsyncIterable<Piece> {
   let block = Buffer.allocUnsafe(BLOCK_SIZE)
   let filled = 0
-  for await (const chunk of source) {
-    for (let start = 0; start < chunk.length;) {
-      const piece = chunk.subarray(start, start + BLOCK_SIZE - filled)
-      block.set(piece, filled)
-      filled += piece.length
-      start += piece.length
+  for await (const piece of source) {
+    if (!isBytes(piece)) {
+      if (filled > 0) yield block.subarray(0, filled)
+      block = Buffer.allocUnsafe(BLOCK_SIZE)
+      filled = 0
+      yield piece
+      continue
+    }
+    for (let start = 0; start < piece.length;) {
+      const cut = piece.subarray(start, start + BLOCK_SIZE - filled)
+      block.set(cut, filled)
+      filled += cut.length
+      start += cut.length
       if (filled < BLOCK_SIZE) continue
       yield block
       block = Buffer.allocUnsafe(BLOCK_SIZE)

@@ -86,6 +86,16 @@ export function headerChecksum(block: Uint8Array, signed = false): number {
   return sum
 }
 
+/** Whether a block has the checksum of a header. */
+export function isHeader(block: Buffer): boolean {
+  if (block.length < BLOCK_SIZE || !slice(block, 'magic').includes('ustar')) return false
+  try {
+    return parseNumber(slice(block, 'checksum'), 'checksum') === headerChecksum(block)
+  } catch {
+    return false
+  }
+}
+
 function verifyChecksum(block: Buffer): void {
   const expected = parseNumber(slice(block, 'checksum'), 'checksum')
   // Some early programs summed signed characters, hence POSIX-era readers accept both.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire, wrap } from 'node:module'
 import { dirname, join } from 'node:path'
-import { constants, Script } from 'node:vm'
+import { Script } from 'node:vm'
 
 /** The modules of the library by the names of their sources; each runs when it is first asked for. */
 type Library = Readonly<Record<string, unknown>>
@@ -21,9 +21,7 @@ export function loadLibrary(directory: string): Library {
 }
 
 export function compileLibrary(path: string, cachedData: Buffer | undefined): Script {
-  const source = wrap(readFileSync(path, 'utf8'))
-  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
-  return new Script(source, { filename: path, importModuleDynamically, ...(cachedData && { cachedData }) })
+  return new Script(wrap(readFileSync(path, 'utf8')), { filename: path, ...(cachedData && { cachedData }) })
 }
 
 /** What Node does with a CommonJS module (modules.html, "The module wrapper"). */

@@ -1,9 +1,12 @@
 import { decompress } from '../archive/decompress.js'
+import { parseRuns, type PartlyDeflated } from '../archive/deflate-runs.js'
+import { partlyDeflated } from '../archive/partly-deflated.js'
 import type { Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
 import { ATTESTATION, PREDICATE_TYPE, SPDX_DOCUMENT, SUBJECT_DIGEST, SUBJECT_KIND } from './attestation-annotations.js'
 import type { JsonNode } from './json-node.js'
 import { isIndex, MEDIA_TYPE, type BlobId, type Descriptor, type ImageConfig, type Index, type Manifest } from './oci.js'
+import { RUNS } from './runs-annotation.js'
 import type { Reference } from './reference.js'
 import { through } from './through.js'
 
@@ -53,14 +56,16 @@ export class CachedImage {
    * A layer as an uncompressed tar stream; layer 0 is the lowest. Its digest has been verified when the stream has been read to its end.
    * Reading throws `image/corrupt-blob`, or `archive/corrupt` when the layer was made broken.
    */
-  layer(number: number): AsyncIterable<Uint8Array> {
+  layer(number: number): AsyncIterable<Uint8Array> | PartlyDeflated {
     const descriptor = this.manifest.layers[number]
     if (descriptor === undefined) throw new RangeError(`${this.reference.text} has no layer ${number}`)
     // Media types of layers differ much, but all that hold a file tree name the tar format: OCI's "layer.v1.tar+gzip", Docker's "rootfs.diff.tar.gzip".
     if (!/\btar\b/.test(descriptor.mediaType)) {
       throw new LinuxkitError('image/not-an-image', `${this.reference.text} holds no file tree but ${descriptor.mediaType}`)
     }
-    return through(this.#cache.blob(descriptor).open(), decompress)
+    const blob = this.#cache.blob(descriptor).open()
+    const runs = parseRuns(descriptor.annotations?.[RUNS] ?? '')
+    return runs === undefined || runs.length === 0 ? through(blob, decompress) : partlyDeflated(blob, descriptor.size, runs)
   }
 
   /** Manifests of the attestations about this image, from the index that it stands in (BuildKit, docs/attestations/attestation-storage.md). */

@@ -1,4 +1,5 @@
-import { gzip } from '../archive/gzip.js'
+import { formatRuns } from '../archive/deflate-runs.js'
+import { gzipTar } from '../archive/gzip-tar.js'
 import { DigestMeter, type Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { SUBJECT_DIGEST } from './attestation-annotations.js'
@@ -13,6 +14,7 @@ import {
   type Manifest,
   type Platform,
 } from './oci.js'
+import { RUNS } from './runs-annotation.js'
 
 export interface NewImage {
   /** Uncompressed tar streams, the lowest layer first. */
@@ -23,14 +25,18 @@ export interface NewImage {
   readonly annotations?: Annotations
 }
 
+/** Of the compression of layers. */
+const LEVEL = 6
+
 /** Stores an image. The same image gives the same bytes. @returns its manifest, with the platform that the config names */
 export async function writeImage(cache: ImageCache, image: NewImage): Promise<Descriptor> {
   const layers: Descriptor[] = []
   const diffIds: Digest[] = []
   for (const layer of image.layers) {
     const meter = new DigestMeter()
-    const blob = await cache.writeBlob(gzip(meter.through(layer), 6))
-    layers.push({ mediaType: MEDIA_TYPE.layerGzip, ...blob })
+    const packed = gzipTar(meter.through(layer), LEVEL)
+    const blob = await cache.writeBlob(packed.chunks)
+    layers.push({ mediaType: MEDIA_TYPE.layerGzip, ...blob, annotations: { [RUNS]: formatRuns(packed.runs()) } })
     diffIds.push(meter.digest())
   }
   const config: ImageConfig = { ...image.config, rootfs: { type: 'layers', diff_ids: diffIds } }

@@ -22,7 +22,7 @@ export async function* through<T>(source: Bytes, reader: (source: Bytes) => Asyn
   try {
     try {
       // Without a `return` method the reader cannot close the stream.
-      yield* reader({ [Symbol.asyncIterator]: () => ({ next }) })
+      yield* reader({ ...source, [Symbol.asyncIterator]: () => ({ next }) })
     } catch (error) {
       await drain()
       throw failure === undefined ? error : failure.error

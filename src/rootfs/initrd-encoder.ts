@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { bytesContent, concatContents, EMPTY, readAll, type Content } from '../base/content.js'
-import { cpioTrailer, writeCpio } from '../archive/cpio.js'
+import { cpioTrailer, writeCpioPieces } from '../archive/cpio.js'
 import type { Entry } from '../archive/entry.js'
 import { deflateFragment, GZIP_HEADER, gzipTrailer, type DeflateResult } from '../archive/gzip.js'
 import { directories } from './image-tree.js'
@@ -38,7 +38,7 @@ export function initrdEncoder(level: number): Encoder<DeflateResult, Initrd> {
     id: `initrd gzip ${level} zlib ${process.versions.zlib} ${process.arch}`,
     kept: true,
     encode(part, context) {
-      const deflated = deflateFragment(writeCpio(withParents(withoutBoot(part.entries(context.signal), context))), level)
+      const deflated = deflateFragment(writeCpioPieces(withParents(withoutBoot(part.entries(context.signal), context))), level)
       return { bytes: deflated.chunks, facts: () => deflated.result() }
     },
     async join(fragments) {
