@@ -17,7 +17,7 @@ const common = {
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['openpgp'],
+  external: ['openpgp', '@toondepauw/node-zstd'],
   // Code that is compiled beforehand cannot call import(); require() finds what is outside of the bundle as well.
   supported: { 'dynamic-import': false },
   define: { LINUXKIT_VERSION: JSON.stringify(version) },

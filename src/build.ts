@@ -17,6 +17,7 @@ import { RememberedTags } from './pkg/remembered-tags.js'
 import { tagSources } from './pkg/tag-sources.js'
 import { WorkTrees } from './pkg/work-tree.js'
 import { provideImages, provideLayout } from './pkg/provide-images.js'
+import type { Compression } from './rootfs/compression.js'
 import { earlierParts, partLocation } from './rootfs/earlier-parts.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
@@ -36,6 +37,8 @@ export interface BuildOptions {
   readonly cacheDirectory: string
   /** Whether the kernel is unpacked, for boot loaders that cannot do it. */
   readonly decompressKernel?: boolean | undefined
+  /** Of the initrd; by default what the kernel can take. */
+  readonly compression?: Compression | undefined
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
   /** Where images are asked for in place of their registries: `URL` or `registry=URL`. */
@@ -95,7 +98,12 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
 
   const written: string[] = []
   for (const format of formats) {
-    await using made = await format.make(plan, { fragmentDirectory: join(options.cacheDirectory, 'fragments'), progress, signal })
+    await using made = await format.make(plan, {
+      fragmentDirectory: join(options.cacheDirectory, 'fragments'),
+      compression: options.compression,
+      progress,
+      signal,
+    })
     if (destination.type === 'files') {
       written.push(...(await writeFiles(destination.base, made.joined, signal)))
     } else {

@@ -111,6 +111,12 @@ function storedBlock(bytes: Uint8Array): Uint8Array {
   return block
 }
 
+/** A few bytes as a fragment, without the work of compressing them; at most 65535. */
+export function storedFragment(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly result: DeflateResult } {
+  const block = storedBlock(bytes)
+  return { bytes: block, result: { crc32: crc32(bytes), size: bytes.length, compressedSize: block.length } }
+}
+
 /** What comes after the fragments of a gzip member: the last deflate block, the CRC-32 and the size (RFC 1952, section 2.3.1). */
 export function gzipTrailer(parts: readonly Pick<DeflateResult, 'crc32' | 'size'>[]): Uint8Array {
   const trailer = Buffer.from([...LAST_BLOCK, 0, 0, 0, 0, 0, 0, 0, 0])

@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { isSystemError } from './errors.js'
 
@@ -16,6 +17,14 @@ export interface AtomicFile extends AsyncDisposable {
 
 /** Names of unfinished files begin with this, so that what a killed process left behind can be told from the rest. */
 export const TEMPORARY_PREFIX = '.tmp-'
+
+/** The machine, in a few characters; a directory may be shared by several. */
+const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+
+/** A name for an unfinished file or directory that no other has, and that tells whose it is. */
+export function temporaryName(): string {
+  return `${TEMPORARY_PREFIX}${MACHINE}-${process.pid}-${randomBytes(6).toString('hex')}`
+}
 
 export interface AtomicOptions {
   /** Permissions; the umask does not cut them. */
@@ -34,10 +43,7 @@ export interface AtomicOptions {
 export async function openAtomic(path: string, { mode = 0o644, durable = true }: AtomicOptions = {}): Promise<AtomicFile> {
   const directory = dirname(path)
   await mkdir(directory, { recursive: true })
-  const temporaryPath = join(
-    directory,
-    `${TEMPORARY_PREFIX}${process.pid}-${randomBytes(6).toString('hex')}-${basename(path)}`.slice(0, directory.length + 200),
-  )
+  const temporaryPath = join(directory, `${temporaryName()}-${basename(path)}`.slice(0, 200))
   const file = await open(temporaryPath, 'wx', mode)
   let open_ = true
   return {
@@ -118,14 +124,30 @@ async function writeWhole(file: FileHandle, pieces: readonly Uint8Array[]): Prom
   }
 }
 
-/** Removes unfinished files of processes that are gone, when they are older than a day. */
+/**
+ * Removes what killed processes have left unfinished: at once when they ran on this machine, else when it is older than so many milliseconds.
+ */
 export async function sweepTemporaries(directory: string, olderThanMs = 24 * 3600 * 1000): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   for (const name of names) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue
     const path = join(directory, name)
     const status = await stat(path).catch(() => undefined)
-    if (status !== undefined && Date.now() - status.mtimeMs > olderThanMs) await rm(path, { force: true, recursive: true })
+    if (status === undefined) continue
+    const [machine, pid] = name.slice(TEMPORARY_PREFIX.length).split('-')
+    const orphaned = machine === MACHINE && !isAlive(Number(pid))
+    if (orphaned || Date.now() - status.mtimeMs > olderThanMs) await rm(path, { force: true, recursive: true })
+  }
+}
+
+/** Whether a process of this machine runs. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Somebody else's process is alive, too.
+    return isSystemError(error, 'EPERM')
   }
 }
 

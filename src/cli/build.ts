@@ -15,6 +15,7 @@ interface BuildFlags {
   readonly inputTar?: string
   readonly listFormats?: true
   readonly decompressKernel?: true
+  readonly compress?: string
   readonly sbom: boolean
   readonly sbomOutput: string
   readonly sbomCurrentTime?: true
@@ -50,6 +51,10 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     )
     .option('--dry-run', 'print the merged configuration and stop')
     .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz, lz4, bzip2, lzma), for boot loaders that cannot')
+    .option(
+      '--compress <name[:level]>',
+      'how the initrd is compressed: gzip, zstd, xz (with the program xz) or none (default: zstd if the kernel is known to take it, else gzip)',
+    )
     .option('--no-sbom', 'leave out the list of what the image is made of')
     .option('--sbom-output <path>', 'path of that list in the image', 'sbom.spdx.json')
     .option('--sbom-current-time', 'date the list now instead of with the fixed time of builds')
@@ -70,6 +75,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
   const { hostArch, parseArch } = await import('../base/arch.js')
   const { LinuxkitError } = await import('../base/errors.js')
   const { FIXED_TIME } = await import('../archive/entry.js')
+  const { parseCompression } = await import('../rootfs/compression.js')
 
   if (sources.length === 0) {
     throw new LinuxkitError('cli/arguments', 'an argument is missing: the yml to build', { hint: 'name a file, or - for standard input' })
@@ -100,6 +106,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     pull: flags.pull,
     inputTar: flags.inputTar,
     decompressKernel: flags.decompressKernel,
+    compression: flags.compress === undefined ? undefined : parseCompression(flags.compress),
     debianMirror: flags.debianMirror,
     progress: context.progress,
     signal: context.signal,

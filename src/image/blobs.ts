@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileContent, type Content, type Range } from '../base/content.js'
 import { DigestMeter, digestOf, isDigest, type Digest } from '../base/digest.js'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
-import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
+import { sweepTemporaries, temporaryName } from '../base/files.js'
 import type { BlobId } from './oci.js'
 
 const HINT = 'pull or build the image again'
@@ -33,7 +32,7 @@ export class BlobStore {
    */
   async write(source: AsyncIterable<Uint8Array>, expected?: BlobId): Promise<BlobId> {
     if (expected !== undefined && (await this.has(expected))) return expected
-    const temporary = join(this.#directory, `${TEMPORARY_PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`)
+    const temporary = join(this.#directory, temporaryName())
     const file = await open(temporary, 'wx', 0o644)
     try {
       const meter = new DigestMeter()

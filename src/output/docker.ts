@@ -1,22 +1,22 @@
 import { textContent } from '../base/content.js'
-import { digestOf } from '../base/digest.js'
 import { entry, type Entry } from '../archive/entry.js'
 import { assemble, mapJoined } from '../rootfs/assemble.js'
-import type { Part } from '../rootfs/part.js'
+import { newPart, type Part } from '../rootfs/part.js'
 import { tarEncoder } from '../rootfs/tar-encoder.js'
 import type { Format } from './format.js'
 
 /** `rc.init` notices that it is not PID 1 of a machine and leaves mounts and devices alone. */
 const DOCKERFILE = '\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT ["/bin/rc.init"]\n'
 
-const dockerfile: Part = {
+const dockerfile = newPart({
   location: 'Dockerfile',
   source: 'format docker',
-  key: digestOf(DOCKERFILE),
+  inputs: { dockerfile: DOCKERFILE },
+  small: true,
   async *entries(): AsyncIterable<Entry> {
     yield entry({ path: 'Dockerfile', type: 'file', content: textContent(DOCKERFILE) })
   },
-}
+})
 
 /** The tree with a Dockerfile, as a context for `docker build -`. */
 export const docker: Format = {

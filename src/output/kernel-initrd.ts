@@ -1,12 +1,12 @@
 import { concatContents } from '../base/content.js'
 import { entry } from '../archive/entry.js'
 import { tarContent } from '../archive/tar-writer.js'
-import { assemble, mapJoined } from '../rootfs/assemble.js'
-import { initrdEncoder } from '../rootfs/initrd-encoder.js'
-import type { Format } from './format.js'
-
-/** zlib's own default; a large part of an image is compressed already (kernel modules), and gains nothing from more. */
-const GZIP_LEVEL = 6
+import { mapJoined, type Assembled } from '../rootfs/assemble.js'
+import { usualFor } from '../rootfs/compression.js'
+import { assembleInitrd } from '../rootfs/initrd.js'
+import type { Initrd } from '../rootfs/initrd-encoder.js'
+import type { Plan } from '../rootfs/plan.js'
+import type { Format, MakeOptions } from './format.js'
 
 /** What a boot loader or `qemu -kernel -initrd -append` takes. */
 export const kernelInitrd: Format = {
@@ -15,7 +15,7 @@ export const kernelInitrd: Format = {
   streams: false,
   suffixes: ['-kernel', '-initrd.img', '-cmdline'],
   async make(plan, options) {
-    return mapJoined(await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options), ({ kernel, initrd, cmdline, ucode }) =>
+    return mapJoined(await initrdOf(plan, options), ({ kernel, initrd, cmdline, ucode }) =>
       [
         { suffix: '-kernel', content: kernel },
         // Microcode has to be the first, uncompressed archive (kernel, Documentation/arch/x86/microcode.rst).
@@ -33,10 +33,15 @@ export const tarKernelInitrd: Format = {
   streams: false,
   suffixes: ['-initrd.tar'],
   async make(plan, options) {
-    return mapJoined(await assemble(plan.parts, initrdEncoder(GZIP_LEVEL), options), ({ kernel, initrd, cmdline, ucode }) => {
+    return mapJoined(await initrdOf(plan, options), ({ kernel, initrd, cmdline, ucode }) => {
       const files = Object.entries({ kernel, 'initrd.img': initrd, cmdline, 'ucode.cpio': ucode })
       const entries = files.filter(([, content]) => content.size > 0).map(([path, content]) => entry({ path, type: 'file', content }))
       return [{ suffix: '-initrd.tar', content: tarContent(entries) }]
     })
   },
+}
+
+/** The initrd of a plan, compressed as wanted, or else as its kernel can take it. */
+function initrdOf({ parts, kernelCompressions }: Plan, { compression, ...options }: MakeOptions): Promise<Assembled<Initrd>> {
+  return assembleInitrd(parts, compression ?? usualFor(kernelCompressions), options)
 }

@@ -1,4 +1,5 @@
-import { openAtomic, type AtomicFile } from '../base/files.js'
+import { dirname } from 'node:path'
+import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
 import type { OutputFile } from './format.js'
 
 /**
@@ -6,6 +7,7 @@ import type { OutputFile } from './format.js'
  * name, so a full disk leaves the outputs of an earlier build as they were.
  */
 export async function writeFiles(base: string, files: readonly OutputFile[], signal: AbortSignal): Promise<readonly string[]> {
+  await sweepTemporaries(dirname(base))
   const opened: AtomicFile[] = []
   try {
     for (const { suffix, content } of files) {

@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileContent, EMPTY, type Content } from '../base/content.js'
-import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
+import { sweepTemporaries, temporaryName } from '../base/files.js'
 
 /**
  * Holds the contents of files on disk for as long as an image is being made, so that memory does not grow with the image.
@@ -23,7 +23,7 @@ export class Spool implements AsyncDisposable {
   /** @param parent a directory on a disk, which the system's directory for temporary files may not be */
   static async create(parent: string): Promise<Spool> {
     await sweepTemporaries(parent)
-    const directory = await mkdtemp(join(parent, `${TEMPORARY_PREFIX}pkg-`))
+    const directory = await mkdtemp(join(parent, `${temporaryName()}-`))
     const path = join(directory, 'spool')
     return new Spool(directory, path, await open(path, 'wx', 0o600))
   }

@@ -1,7 +1,6 @@
 import { bytesContent, readAll } from '../base/content.js'
-import { digestOf } from '../base/digest.js'
 import { entry, type Entry } from '../archive/entry.js'
-import { stamped, type Part } from './part.js'
+import { newPart, stamped, type Part } from './part.js'
 
 const SOURCE = 'LINUXKIT.apkinit'
 const DATABASE = 'lib/apk/db/installed'
@@ -15,12 +14,12 @@ const LARGEST_DATABASE = 64 << 20
  */
 export function apkPart(candidates: readonly Part[]): Part | undefined {
   if (candidates.length < 2) return undefined
-  return {
+  return newPart({
     location: 'init',
     source: SOURCE,
-    key: digestOf(JSON.stringify(['apk', candidates.map(({ key }) => key)])),
+    inputs: { databases: candidates.map(({ key }) => key) },
     entries: (signal) => stamped(mergedDatabase(candidates, signal), SOURCE, 'init'),
-  }
+  })
 }
 
 async function* mergedDatabase(parts: readonly Part[], signal: AbortSignal): AsyncIterable<Entry> {

@@ -1,20 +1,36 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { bytesContent } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
-import { TEMPORARY_PREFIX } from '../base/files.js'
+import { temporaryName } from '../base/files.js'
 import { inParallel } from '../base/parallel.js'
 import { PROGRAM } from '../base/program.js'
 import type { Progress } from '../base/progress.js'
-import type { Encoder, Fragment } from './encoder.js'
+import type { Entry } from '../archive/entry.js'
+import type { EncodeContext, Encoder, Fragment } from './encoder.js'
 import { FragmentStore } from './fragment-store.js'
 import type { Part } from './part.js'
 
 export interface AssembleOptions {
   /** Where fragments are kept for later builds, as far as it is worth it. */
   readonly fragmentDirectory: string
+  /** Is told of every part. */
+  readonly onPart?: ((report: PartReport) => void) | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
+}
+
+/** What became of a part. */
+export interface PartReport {
+  readonly part: Part
+  /** Names the encoder and its options. */
+  readonly encoder: string
+  /** `kept`: its fragment was there; `made`: it was encoded; `small`: it is encoded each time. */
+  readonly state: 'kept' | 'made' | 'small'
+  /** Bytes of the fragment; undefined for a small part, which shares one with its neighbours. */
+  readonly size: number | undefined
+  readonly milliseconds: number
 }
 
 /** The joined result of all parts. Its contents are read from files that may vanish with it. */
@@ -32,47 +48,31 @@ const KEPT_BYTES = 8e9
 
 /**
  * Encodes the parts, several at a time, and joins the fragments in the order of the plan; of a part that has been encoded before no layer is
- * opened. The bytes do not depend on which part is finished first: every fragment is on disk by itself, so memory stays bounded too.
+ * opened. The bytes do not depend on which part is finished first: every large fragment is on disk by itself, so memory stays bounded too.
  */
 export async function assemble<Facts, Joined>(
   parts: readonly Part[],
   encoder: Encoder<Facts, Joined>,
   options: AssembleOptions,
 ): Promise<Assembled<Joined>> {
-  const { fragmentDirectory, progress } = options
+  const { fragmentDirectory } = options
   await mkdir(fragmentDirectory, { recursive: true })
-  const directory = encoder.kept ? fragmentDirectory : await mkdtemp(join(fragmentDirectory, TEMPORARY_PREFIX))
+  const directory = encoder.kept ? fragmentDirectory : await mkdtemp(join(fragmentDirectory, `${temporaryName()}-`))
   const dispose = async (): Promise<void> => {
     if (!encoder.kept) await rm(directory, { recursive: true, force: true })
   }
-  const store = new FragmentStore(directory)
   const failure = new AbortController()
   const signal = AbortSignal.any([options.signal, failure.signal])
-  let made = false
-
-  const encodeOne = async (part: Part): Promise<Fragment<Facts>> => {
-    signal.throwIfAborted()
-    const id = `${encoder.id} ${part.location}`
-    const key = fragmentKey(part, encoder)
-    progress({ type: 'start', id, title: `${part.location} ${part.source}` })
-    const kept = await store.find(key)
-    if (kept !== undefined) {
-      progress({ type: 'finish', id, note: 'as before' })
-      return { ...kept, facts: kept.facts as Facts }
-    }
-    made = true
-    const fragment = await store.add(key, async ({ content, setAside }) => {
-      const encoding = encoder.encode(part, { signal, setAside })
-      await content(reported(encoding.bytes, id, progress))
-      return encoding.facts()
-    })
-    progress({ type: 'finish', id })
-    return { ...fragment, facts: fragment.facts as Facts }
-  }
-
+  const work = new EncodingWork(encoder, new FragmentStore(directory, encoder.kept), { ...options, signal })
   try {
-    const fragments = await inParallel(parts, availableParallelism() + 1, encodeOne, (error) => failure.abort(error))
-    if (made) await new FragmentStore(fragmentDirectory).prune(KEPT_BYTES)
+    const units = [...unitsOf(parts)]
+    const fragments = await inParallel(
+      units,
+      availableParallelism() + 1,
+      (unit) => (Array.isArray(unit) ? work.small(unit) : work.large(unit)),
+      (error) => failure.abort(error),
+    )
+    if (work.made) await new FragmentStore(fragmentDirectory).prune(KEPT_BYTES)
     return { joined: await encoder.join(fragments), [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
@@ -80,9 +80,90 @@ export async function assemble<Facts, Joined>(
   }
 }
 
+/** Small parts that follow each other make one fragment. */
+function* unitsOf(parts: readonly Part[]): Iterable<Part | Part[]> {
+  let small: Part[] = []
+  for (const part of parts) {
+    if (part.small) {
+      small.push(part)
+      continue
+    }
+    if (small.length > 0) yield small
+    small = []
+    yield part
+  }
+  if (small.length > 0) yield small
+}
+
+class EncodingWork<Facts, Joined> {
+  /** Whether any fragment is new. */
+  made = false
+  readonly #encoder: Encoder<Facts, Joined>
+  readonly #store: FragmentStore
+  readonly #options: AssembleOptions
+
+  constructor(encoder: Encoder<Facts, Joined>, store: FragmentStore, options: AssembleOptions) {
+    this.#encoder = encoder
+    this.#store = store
+    this.#options = options
+  }
+
+  /** The fragment of a part, kept or made. */
+  async large(part: Part): Promise<Fragment<Facts>> {
+    const { signal, progress } = this.#options
+    signal.throwIfAborted()
+    const start = performance.now()
+    const id = `${this.#encoder.id} ${part.location} ${part.source}`
+    progress({ type: 'start', id, title: `${part.location} ${part.source}` })
+    const { fragment, made } = await this.#store.findOrAdd(
+      fragmentKey(part, this.#encoder),
+      async ({ content, setAside }) => {
+        const encoding = this.#encoder.encode(part, { signal, setAside })
+        await content(reported(encoding.bytes, id, progress))
+        return encoding.facts()
+      },
+      signal,
+    )
+    this.made ||= made
+    progress({ type: 'finish', id, note: made ? undefined : 'as before' })
+    this.#report(part, made ? 'made' : 'kept', fragment.content.size, start)
+    return { ...fragment, facts: fragment.facts as Facts }
+  }
+
+  /** The fragment of several small parts, in memory. */
+  async small(parts: readonly Part[]): Promise<Fragment<Facts>> {
+    const { signal } = this.#options
+    const start = performance.now()
+    const aside = new Map<string, Uint8Array>()
+    const setAside: EncodeContext['setAside'] = async (name, source) => void aside.set(name, await gather(source))
+    const encoding = this.#encoder.encode({ entries: (signal) => entriesOf(parts, signal) }, { signal, setAside })
+    const bytes = await gather(encoding.bytes)
+    for (const part of parts) this.#report(part, 'small', undefined, start)
+    return {
+      content: bytesContent(bytes),
+      facts: encoding.facts(),
+      aside: new Map([...aside].map(([name, content]) => [name, bytesContent(content)])),
+    }
+  }
+
+  #report(part: Part, state: PartReport['state'], size: number | undefined, start: number): void {
+    this.#options.onPart?.({ part, encoder: this.#encoder.id, state, size, milliseconds: performance.now() - start })
+  }
+}
+
+async function* entriesOf(parts: readonly Part[], signal: AbortSignal): AsyncIterable<Entry> {
+  for (const part of parts) yield* part.entries(signal)
+}
+
+async function gather(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of source) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
 /** Fragments of another version of this program are not taken. */
-function fragmentKey(part: Part, encoder: { readonly id: string }): Digest {
-  return digestOf(JSON.stringify([PROGRAM, encoder.id, part.key]))
+function fragmentKey({ key, location }: Part, { id, tellsLine }: { readonly id: string; readonly tellsLine: boolean }): Digest {
+  return digestOf(JSON.stringify([PROGRAM, id, key, ...(tellsLine ? [location] : [])]))
 }
 
 async function* reported(source: AsyncIterable<Uint8Array>, id: string, progress: Progress): AsyncIterable<Uint8Array> {

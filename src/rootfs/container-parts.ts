@@ -1,7 +1,6 @@
 import { posix } from 'node:path'
 import { textContent } from '../base/content.js'
 import type { DocumentPath } from '../base/document.js'
-import { digestOf } from '../base/digest.js'
 import { LinuxkitError, type Place } from '../base/errors.js'
 import { entry, type Entry } from '../archive/entry.js'
 import { effectiveContainer } from '../config/effective.js'
@@ -13,7 +12,7 @@ import { CONFIG_LABEL, parseLabel } from '../image/container-config-label.js'
 import { parseReference } from '../image/reference.js'
 import { directories, imageTree } from './image-tree.js'
 import { containerBundle } from './oci-spec.js'
-import { stamped, type Part } from './part.js'
+import { newPart, stamped, type Part } from './part.js'
 import type { EarlierParts } from './earlier-tar.js'
 import type { PlacedImage } from './sbom.js'
 
@@ -34,7 +33,7 @@ export interface ContainerParts {
   readonly placed: readonly PlacedImage[]
 }
 
-/** A part for each container of a section: its image, unless an earlier container has brought it, and its bundle for the runtime. */
+/** The parts of each container of a section: its image, unless an earlier container has brought it, and its bundle for the runtime. */
 export function containerParts(
   section: ContainerSection,
   containers: readonly Container[],
@@ -42,7 +41,7 @@ export function containerParts(
   context: ContainersContext,
 ): ContainerParts {
   const placed: PlacedImage[] = []
-  const parts = containers.map((container, index): Part => {
+  const parts = containers.flatMap((container, index): readonly Part[] => {
     const location = `${section}[${index}]`
     const bundle = bundlePath(section, container.name, index, context.placeOf(`${location}.name`))
     const found = context.earlier?.part(location)
@@ -54,7 +53,7 @@ export function containerParts(
         const image = context.earlier?.imageOf(location)
         if (image !== undefined) placed.push({ image, prefix })
       }
-      return found
+      return [found]
     }
     const image = context.imageOf(location)
     const defaults = image.config.config ?? {}
@@ -74,20 +73,28 @@ export function containerParts(
       ids: context.ids,
       placeOf: (field) => placeOf([field]),
     })
-    async function* entries(signal: AbortSignal): AsyncIterable<Entry> {
-      if (shared === undefined) yield* imageTree(image, `${lower}/`, 'text', signal)
-      else yield* directories(bundle)
+    const source = image.reference.text
+    async function* entries(): AsyncIterable<Entry> {
+      if (shared !== undefined) yield* directories(bundle)
       yield entry({ path: `${bundle}/config.json`, type: 'file', content: textContent(configJson) })
       if (!readonly) yield entry({ path: `${bundle}/tmp`, type: 'directory' })
       if (!readonly || shared !== undefined) yield entry({ path: `${bundle}/rootfs`, type: 'directory' })
       yield entry({ path: `${bundle}/runtime.json`, type: 'file', content: textContent(runtimeJson) })
     }
-    return {
+    const tree = newPart({
       location,
-      source: image.reference.text,
-      key: digestOf(JSON.stringify(['container', location, bundle, lower, image.descriptor.digest, configJson, runtimeJson])),
-      entries: (signal) => stamped(entries(signal), image.reference.text, location),
-    }
+      source,
+      inputs: { image: image.descriptor.digest, path: lower },
+      entries: (signal) => stamped(imageTree(image, `${lower}/`, 'text', signal), source, location),
+    })
+    const own = newPart({
+      location,
+      source: 'config.json and runtime.json',
+      inputs: { bundle, image: lower, 'config.json': configJson, 'runtime.json': runtimeJson },
+      small: true,
+      entries: () => stamped(entries(), source, location),
+    })
+    return shared === undefined ? [tree, own] : [own]
   })
   return { parts, placed }
 }

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { concatContents, fileContent, readAll, type Content, type Range } from '../base/content.js'
-import { digestOf } from '../base/digest.js'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
 import { readTar } from '../archive/tar-reader.js'
 import type { CachedImage } from '../image/cached-image.js'
-import type { Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 /** A configuration is a few kilobytes; what is larger is none. */
 const METADATA_LIMIT = 16 << 20
@@ -91,13 +90,13 @@ async function earlierPart(location: string, { source, ranges, directories }: Fo
   const bytes = concatContents(ranges.map((range) => slice(tar, range)))
   const hash = createHash('sha256')
   for await (const chunk of bytes.open()) hash.update(chunk)
-  return {
+  return newPart({
     location,
     source,
-    key: digestOf(JSON.stringify(['earlier tar', location, hash.digest('hex')])),
+    inputs: { 'input tar': hash.digest('hex') },
     entries: () => readTar(bytes.open()),
-    holds: (path) => directories.has(path),
-  }
+    holds: (path: string) => directories.has(path),
+  })
 }
 
 function slice(content: Content, { start, end }: Range): Content {

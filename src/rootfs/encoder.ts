@@ -30,6 +30,8 @@ export interface Encoder<Facts, Joined> {
   readonly id: string
   /** Whether fragments are worth keeping for the next build, because making them costs more than reading them. */
   readonly kept: boolean
-  encode(part: Part, context: EncodeContext): Encoding<Facts>
-  join(fragments: readonly Fragment<Facts>[]): Promise<Joined>
+  /** Whether a fragment says which line of the yml it comes from. */
+  readonly tellsLine: boolean
+  encode(part: Pick<Part, 'entries'>, context: EncodeContext): Encoding<Facts>
+  join(fragments: readonly Fragment<Facts>[]): Joined | Promise<Joined>
 }

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { fileContent, textContent, type Content } from '../base/content.js'
-import { digestOf } from '../base/digest.js'
 import { isSystemError, LinuxkitError, type Place } from '../base/errors.js'
 import { entry, type Entry } from '../archive/entry.js'
 import { fileSpec, type FileSpec } from '../config/files.js'
 import { resolveId, type Ids } from '../config/ids.js'
 import { metadataJson, metadataYaml } from '../config/metadata.js'
 import type { Config, File } from '../config/schema.js'
-import { stamped, type Part } from './part.js'
+import { newPart, stamped, type Part } from './part.js'
 
 const SOURCE = 'linuxkit.files'
+
+/** Bytes of a file that is encoded sooner than found among the kept fragments. */
+const SMALL = 1 << 16
 
 export interface FilesContext {
   readonly config: Config
@@ -31,14 +33,17 @@ export async function filesParts(context: FilesContext): Promise<readonly Part[]
     if (entries.length === 0) continue
     const identity = []
     for (const { path, type, mode, uid, gid, link, content } of entries) {
-      identity.push([path, type, mode, uid, gid, link, await contentDigest(content)])
+      identity.push({ path, type, mode, uid, gid, link, contents: await contentDigest(content) })
     }
-    parts.push({
-      location,
-      source: file.path,
-      key: digestOf(JSON.stringify(['files', location, identity])),
-      entries: () => stamped(each(entries), SOURCE, location),
-    })
+    parts.push(
+      newPart({
+        location,
+        source: file.path,
+        inputs: { files: identity },
+        small: entries.every(({ content }) => content.size <= SMALL),
+        entries: () => stamped(each(entries), SOURCE, location),
+      }),
+    )
   }
   return parts
 }

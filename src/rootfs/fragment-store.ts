@@ -1,9 +1,11 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileContent, type Content } from '../base/content.js'
 import type { Digest } from '../base/digest.js'
+import { claim, claimEnded, sweepClaim } from '../base/claim.js'
 import { isSystemError } from '../base/errors.js'
-import { sweepTemporaries, TEMPORARY_PREFIX, writeStream } from '../base/files.js'
+import { sweepTemporaries, temporaryName, writeStream } from '../base/files.js'
 
 /** A fragment on disk. `facts` are what its encoder noted, as JSON. */
 export interface StoredFragment {
@@ -27,6 +29,8 @@ interface Description {
 
 const DESCRIPTION = 'fragment.json'
 const CONTENT = 'content'
+/** A file of this name and a key is the {@link claim} of who makes the fragment. */
+const CLAIM = '.claim-'
 /** Names of what is set aside begin with this, so that they cannot be those of the other files. */
 const ASIDE = 'aside-'
 
@@ -39,24 +43,29 @@ const GRACE = 3600 * 1000
  */
 export class FragmentStore {
   readonly #directory: string
+  readonly #durable: boolean
 
-  constructor(directory: string) {
+  /** @param durable whether fragments are there for later builds, and so have to be on disk before they count */
+  constructor(directory: string, durable = true) {
     this.#directory = directory
+    this.#durable = durable
   }
 
   /** The fragment of a key; undefined when there is none, or what there is has not the sizes that it should have. */
   async find(key: Digest): Promise<StoredFragment | undefined> {
     const directory = this.#path(key)
+    const descriptionPath = join(directory, DESCRIPTION)
     try {
-      const description = JSON.parse(await readFile(join(directory, DESCRIPTION), 'utf8')) as Description
+      // A build asks for hundreds of them, and synchronous looks take a fraction of the time.
+      const description = JSON.parse(readFileSync(descriptionPath, 'utf8')) as Description
       const files: readonly (readonly [string, number])[] = [
         [CONTENT, description.size],
         ...Object.entries(description.aside).map(([name, size]) => [ASIDE + name, size] as const),
       ]
-      for (const [name, size] of files) if ((await stat(join(directory, name))).size !== size) return undefined
+      for (const [name, size] of files) if (statSync(join(directory, name)).size !== size) return undefined
       // When it was last used decides what goes when there is too much.
       const now = new Date()
-      await utimes(join(directory, DESCRIPTION), now, now).catch(() => {})
+      if (now.getTime() - statSync(descriptionPath).mtimeMs > GRACE / 4) await utimes(descriptionPath, now, now).catch(() => {})
       return stored(directory, description)
     } catch (error) {
       if (isSystemError(error, 'ENOENT') || error instanceof SyntaxError) return undefined
@@ -64,23 +73,48 @@ export class FragmentStore {
     }
   }
 
+  /**
+   * The fragment of a key, which is made when there is none. Of several processes that want it at once one makes it, and the others wait.
+   * @returns the fragment, and whether it was made here
+   */
+  async findOrAdd(
+    key: Digest,
+    make: (writer: FragmentWriter) => Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<{ readonly fragment: StoredFragment; readonly made: boolean }> {
+    for (;;) {
+      const found = await this.find(key)
+      if (found !== undefined) return { fragment: found, made: false }
+      const claimPath = join(this.#directory, CLAIM + key.slice('sha256:'.length))
+      await using claimed = await claim(claimPath)
+      if (claimed === undefined) {
+        await claimEnded(claimPath, signal)
+        continue
+      }
+      // Somebody may have made it between the look and the claim.
+      const meanwhile = await this.find(key)
+      if (meanwhile !== undefined) return { fragment: meanwhile, made: false }
+      return { fragment: await this.add(key, make), made: true }
+    }
+  }
+
   /** Makes a fragment. When somebody else has made the same one meanwhile, theirs is taken. */
   async add(key: Digest, make: (writer: FragmentWriter) => Promise<unknown>): Promise<StoredFragment> {
-    await mkdir(this.#directory, { recursive: true })
-    const temporary = await mkdtemp(join(this.#directory, TEMPORARY_PREFIX))
+    const temporary = join(this.#directory, temporaryName())
+    await mkdir(temporary, { recursive: true })
     try {
       let size = 0
       const aside: Record<string, number> = {}
       const facts = await make({
         content: async (source) => {
-          size = await write(join(temporary, CONTENT), source)
+          size = await write(join(temporary, CONTENT), source, this.#durable)
         },
         setAside: async (name, source) => {
-          aside[name] = await write(join(temporary, ASIDE + name), source)
+          aside[name] = await write(join(temporary, ASIDE + name), source, this.#durable)
         },
       })
       const description: Description = { size, facts, aside }
-      await write(join(temporary, DESCRIPTION), once(Buffer.from(JSON.stringify(description))))
+      await write(join(temporary, DESCRIPTION), once(Buffer.from(JSON.stringify(description))), this.#durable)
       const directory = this.#path(key)
       await moveInto(temporary, directory, async () => (await this.find(key)) !== undefined)
       return stored(directory, description)
@@ -92,7 +126,9 @@ export class FragmentStore {
   /** Removes what has not been used for longest until at most `limit` bytes are left, and what killed builds left behind. */
   async prune(limit: number): Promise<void> {
     await sweepTemporaries(this.#directory)
-    const names = (await readdir(this.#directory).catch(() => [])).filter((name) => !name.startsWith(TEMPORARY_PREFIX))
+    const all = await readdir(this.#directory).catch(() => [])
+    for (const name of all) if (name.startsWith(CLAIM)) await sweepClaim(join(this.#directory, name))
+    const names = all.filter((name) => /^[0-9a-f]{64}$/.test(name))
     const fragments = []
     for (const name of names) {
       const directory = join(this.#directory, name)
@@ -137,12 +173,12 @@ async function moveInto(from: string, to: string, isSound: () => Promise<boolean
   }
 }
 
-/** Writes a file and makes sure that it is on disk. @returns its size in bytes */
-async function write(path: string, source: AsyncIterable<Uint8Array>): Promise<number> {
+/** Writes a file. @returns its size in bytes */
+async function write(path: string, source: AsyncIterable<Uint8Array>, durable: boolean): Promise<number> {
   const file = await open(path, 'wx')
   try {
     const size = await writeStream(file, source)
-    await file.sync()
+    if (durable) await file.sync()
     return size
   } finally {
     await file.close()

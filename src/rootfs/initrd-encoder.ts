@@ -1,10 +1,9 @@
 import { posix } from 'node:path'
-import { bytesContent, concatContents, EMPTY, readAll, type Content } from '../base/content.js'
-import { cpioTrailer, writeCpioPieces } from '../archive/cpio.js'
+import { EMPTY, type Content } from '../base/content.js'
+import { cpioTrailer } from '../archive/cpio.js'
 import type { Entry } from '../archive/entry.js'
-import { deflateFragment, GZIP_HEADER, gzipTrailer, type DeflateResult } from '../archive/gzip.js'
 import { directories } from './image-tree.js'
-import type { EncodeContext, Encoder } from './encoder.js'
+import type { EncodeContext, Encoder, Encoding, Fragment } from './encoder.js'
 
 /** What a boot loader takes beside the initrd. Each is empty when no part brings it. */
 export interface BootFiles {
@@ -15,8 +14,18 @@ export interface BootFiles {
 
 /** A tree split into what a kernel is booted with. */
 export interface Initrd extends BootFiles {
-  /** One gzip member that holds one cpio archive. */
+  /** One cpio archive, compressed. */
   readonly initrd: Content
+}
+
+/** A way to compress the cpio archive of an initrd piece by piece. */
+export interface InitrdCompressor<Facts extends { readonly size: number }> {
+  /** Names the compression and whatever else its bytes depend on. */
+  readonly id: string
+  /** The entries as a piece of the archive, compressed; `size` in the facts is that before compression. */
+  encode(entries: AsyncIterable<Entry>, signal: AbortSignal): Encoding<Facts>
+  /** The whole, from its pieces and the bytes that end the archive. */
+  join(fragments: readonly Fragment<Facts>[], end: Uint8Array): Content | Promise<Content>
 }
 
 const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
@@ -30,30 +39,19 @@ const ARCHIVE_BLOCK = 512
 
 /**
  * The tree as a compressed cpio archive, with the boot files set aside and the rest of `boot/` left out.
- * @param level of compression, 1 to 9
+ * @throws {LinuxkitError} when encoding: `compress/unavailable`, `archive/too-large`
  */
-export function initrdEncoder(level: number): Encoder<DeflateResult, Initrd> {
+export function initrdEncoder<Facts extends { readonly size: number }>(compressor: InitrdCompressor<Facts>): Encoder<Facts, Initrd> {
   return {
-    // Node's zlib makes other bytes in other versions, and on other processors.
-    id: `initrd gzip ${level} zlib ${process.versions.zlib} ${process.arch}`,
+    id: `initrd ${compressor.id}`,
     kept: true,
-    encode(part, context) {
-      const deflated = deflateFragment(writeCpioPieces(withParents(withoutBoot(part.entries(context.signal), context))), level)
-      return { bytes: deflated.chunks, facts: () => deflated.result() }
-    },
+    tellsLine: false,
+    encode: (part, context) => compressor.encode(withParents(withoutBoot(part.entries(context.signal), context)), context.signal),
     async join(fragments) {
       const size = fragments.reduce((sum, { facts }) => sum + facts.size, 0)
-      const trailer = deflateFragment(archiveEnd(size), level)
-      const end = bytesContent(await readAll(trailer.chunks, 1 << 16))
-      const deflated = [...fragments.map(({ facts }) => facts), trailer.result()]
       const last = (name: keyof BootFiles): Content => fragments.reduce((found, { aside }) => aside.get(name) ?? found, EMPTY)
       return {
-        initrd: concatContents([
-          bytesContent(GZIP_HEADER),
-          ...fragments.map(({ content }) => content),
-          end,
-          bytesContent(gzipTrailer(deflated)),
-        ]),
+        initrd: await compressor.join(fragments, archiveEnd(size)),
         kernel: last('kernel'),
         cmdline: last('cmdline'),
         ucode: last('ucode'),
@@ -85,8 +83,8 @@ async function* withoutBoot(entries: AsyncIterable<Entry>, context: EncodeContex
   }
 }
 
-async function* archiveEnd(size: number): AsyncIterable<Uint8Array> {
+/** The trailer of an archive of so many bytes, and the zeros that fill it up. */
+function archiveEnd(size: number): Uint8Array {
   const trailer = cpioTrailer()
-  yield trailer
-  yield new Uint8Array((ARCHIVE_BLOCK - ((size + trailer.length) % ARCHIVE_BLOCK)) % ARCHIVE_BLOCK)
+  return Buffer.concat([trailer, new Uint8Array((ARCHIVE_BLOCK - ((size + trailer.length) % ARCHIVE_BLOCK)) % ARCHIVE_BLOCK)])
 }

@@ -1,4 +1,3 @@
-import { digestOf } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { textContent } from '../base/content.js'
 import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
@@ -6,7 +5,7 @@ import { readTar } from '../archive/tar-reader.js'
 import type { CachedImage } from '../image/cached-image.js'
 import { flattenImage } from '../image/flatten.js'
 import { decompressKernel } from './decompress-kernel.js'
-import { stamped, type Part } from './part.js'
+import { newPart, stamped, type Part } from './part.js'
 
 export interface KernelFiles {
   readonly cmdline: string
@@ -23,12 +22,12 @@ export interface KernelFiles {
 /** The kernel, its command line and its modules: `boot/kernel`, `boot/cmdline`, `boot/ucode.cpio` and what the modules' tar holds. */
 export function kernelPart(image: CachedImage, files: KernelFiles): Part {
   const source = image.reference.text
-  return {
+  return newPart({
     location: 'kernel',
     source,
-    key: digestOf(JSON.stringify(['kernel', image.descriptor.digest, files])),
+    inputs: { kernel: image.descriptor.digest, ...files },
     entries: (signal) => stamped(kernelEntries(image, files, signal), source, 'kernel'),
-  }
+  })
 }
 
 async function* kernelEntries(image: CachedImage, files: KernelFiles, signal: AbortSignal): AsyncIterable<Entry> {

@@ -1,16 +1,27 @@
-import type { Digest } from '../base/digest.js'
+import { digestOf, type Digest } from '../base/digest.js'
 import type { Entry } from '../archive/entry.js'
 
-/** What one line of the yml adds to the tree. */
+/** What one line of the yml adds to the tree, or a piece of that: a container has its image and its bundle. */
 export interface Part {
   /** The line: `kernel`, `init[2]`, `volume[0]`, `onboot[1]`, `services[0]`, `files[3]`, `sbom`. */
   readonly location: string
   /** Where its content comes from, in the user's words: an image name, or what made it. */
   readonly source: string
-  /** Digest of all that the entries depend on; known without reading a layer. */
+  /** All that the entries depend on, as JSON values with names that a user understands; known without reading a layer. */
+  readonly inputs: PartInputs
+  /** Digest of the inputs. The line is not among them: what comes to stand on another one stays what it is. */
   readonly key: Digest
+  /** Whether it is but a few kilobytes from the yml itself, which are encoded sooner than a kept fragment is found. */
+  readonly small: boolean
   /** The part's objects in their order. Each call reads anew; the content of an entry must be read before the next entry is asked for. */
   entries(signal: AbortSignal): AsyncIterable<Entry>
+}
+
+export type PartInputs = Readonly<Record<string, unknown>>
+
+/** A part, with the key of its inputs. */
+export function newPart<Members extends Omit<Part, 'key' | 'small'>>(members: Members & { readonly small?: boolean }): Members & Part {
+  return { small: false, ...members, key: digestOf(JSON.stringify(members.inputs)) }
 }
 
 /** Says in PAX records which line of the yml an entry comes from, so that a tar can be taken apart again. */

@@ -5,7 +5,7 @@ import { CONTAINER_SECTIONS, kernelFiles, type Config, type Volume } from '../co
 import { volumesByName } from '../config/volumes.js'
 import type { CachedImage } from '../image/cached-image.js'
 import type { ImageLayout } from '../image/layout.js'
-import { PACKAGES_LABEL } from '../image/package-labels.js'
+import { KERNEL_INITRD_LABEL, PACKAGES_LABEL } from '../image/package-labels.js'
 import { apkPart } from './apk-part.js'
 import type { EarlierParts } from './earlier-tar.js'
 import { containerParts, type LaidOut } from './container-parts.js'
@@ -14,11 +14,13 @@ import { initPart } from './init-part.js'
 import { kernelPart } from './kernel-part.js'
 import type { Part } from './part.js'
 import { sbomPart, type PlacedImage, type SbomOptions } from './sbom.js'
-import { volumeDirectory, volumePart, type VolumeContent } from './volume-part.js'
+import { volumeDirectory, volumeParts, type VolumeContent } from './volume-part.js'
 
 /** What is to be built, in the order in which it is unpacked: later parts lie over earlier ones. */
 export interface Plan {
   readonly parts: readonly Part[]
+  /** Compressions of an initrd that the kernel is known to unpack. */
+  readonly kernelCompressions: readonly string[]
 }
 
 export interface PlanContext {
@@ -58,6 +60,7 @@ export function imageNames(config: Config): ReadonlyMap<string, string> {
 export async function planImage(config: Config, context: PlanContext): Promise<Plan> {
   const { imageOf, placeOf, earlier } = context
   const parts: Part[] = []
+  let kernelCompressions: readonly string[] = []
   const placed: PlacedImage[] = []
   const place = (image: CachedImage | undefined, prefix: string): void => {
     if (image !== undefined) placed.push({ image, prefix })
@@ -74,6 +77,7 @@ export async function planImage(config: Config, context: PlanContext): Promise<P
   if (config.kernel.image !== undefined && config.kernel.image !== '') {
     const files = { ...kernelFiles(config.kernel), decompress: context.decompressKernel }
     parts.push(rootPart('kernel', (image) => kernelPart(image, files)))
+    kernelCompressions = imageIfThere('kernel')?.config.config?.Labels?.[KERNEL_INITRD_LABEL]?.split(',') ?? []
   }
   const init = config.init.map((_, index) => rootPart(`init[${index}]`, (image) => initPart(index, image)))
   parts.push(...init)
@@ -90,7 +94,7 @@ export async function planImage(config: Config, context: PlanContext): Promise<P
     }
     const content = await volumeContent(volume, location, context)
     if (content.type === 'tree') place(content.image, prefix)
-    parts.push(volumePart(index, volume.name, content))
+    parts.push(...volumeParts(index, volume.name, content))
   }
   const ids = allocateIds(config)
   const volumes = volumesByName(config.volumes)
@@ -102,7 +106,7 @@ export async function planImage(config: Config, context: PlanContext): Promise<P
   }
   parts.push(...(await filesParts({ config, ids, placeOf })))
   if (context.sbom !== undefined) parts.push(sbomPart(placed, context.sbom))
-  return { parts }
+  return { parts, kernelCompressions }
 }
 
 async function volumeContent({ image, format, platforms }: Volume, location: string, context: PlanContext): Promise<VolumeContent> {

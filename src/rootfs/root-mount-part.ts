@@ -1,10 +1,9 @@
-import { digestOf } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { textContent } from '../base/content.js'
 import { entry, type Entry } from '../archive/entry.js'
 import { chooseModules, modulePath, readModuleIndex } from './boot-modules.js'
 import { directories } from './image-tree.js'
-import type { Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 /** Where the root is, for the `/init` of an initramfs that only mounts it (guest/cmd/init). */
 export type RootPlace =
@@ -26,16 +25,16 @@ export function rootMountPart(parts: readonly Part[], fileSystem: RootFileSystem
   const kernel = parts.filter(({ location }) => location === 'kernel')
   const init = parts.filter(({ location }) => location.startsWith('init['))
   const description = describe(fileSystem, place)
-  return {
+  return newPart({
     location: 'root mount',
     source: `initramfs for a root on ${fileSystem}`,
-    key: digestOf(JSON.stringify(['root mount', description, [...kernel, ...init].map(({ key }) => key)])),
+    inputs: { rootMount: description, parts: [...kernel, ...init].map(({ key }) => key) },
     async *entries(signal) {
       yield entry({ path: 'root-mount', type: 'file', content: textContent(description) })
       yield* initProgram(init, signal)
       for (const part of kernel) yield* modules(part, moduleNames(fileSystem, place), place.type === 'device', signal)
     },
-  }
+  })
 }
 
 function moduleNames(fileSystem: RootFileSystem, place: RootPlace): readonly string[] {

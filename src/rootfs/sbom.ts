@@ -4,7 +4,7 @@ import { LinuxkitError } from '../base/errors.js'
 import { textContent } from '../base/content.js'
 import { entry } from '../archive/entry.js'
 import type { CachedImage } from '../image/cached-image.js'
-import type { Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 /** An image whose tree lies at `prefix` in the root. */
 export interface PlacedImage {
@@ -32,16 +32,15 @@ const LISTS = ['packages', 'files', 'hasExtractedLicensingInfos', 'relationships
 
 /** One SPDX document that holds what the images' own documents say, with the paths that the files have in this root. */
 export function sbomPart(images: readonly PlacedImage[], options: SbomOptions): Part {
-  const key = digestOf(JSON.stringify(['sbom', options, images.map(identityOf)]))
-  return {
+  return newPart({
     location: 'sbom',
     source: options.path,
-    key,
+    inputs: { sbom: images.map(identityOf), ...options },
     async *entries() {
       const document = await mergedDocument(images, options.created)
       yield entry({ path: options.path, type: 'file', content: textContent(`${JSON.stringify(document)}\n`) })
     },
-  }
+  })
 }
 
 /** What the document says of an image hangs on the image's attestations too, which may change when the image does not. */
@@ -66,7 +65,10 @@ async function mergedDocument(images: readonly PlacedImage[], created: string): 
       const placed = prefix === '' ? document : placedDocument(document, prefix)
       for (const name of LISTS) {
         const list = placed[name]
-        if (Array.isArray(list)) lists.set(name, [...(lists.get(name) ?? []), ...(list as unknown[])])
+        if (!Array.isArray(list)) continue
+        const merged = lists.get(name) ?? []
+        for (const one of list as unknown[]) merged.push(one)
+        lists.set(name, merged)
       }
     }
   }

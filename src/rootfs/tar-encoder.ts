@@ -6,6 +6,7 @@ import type { Encoder } from './encoder.js'
 export const tarEncoder: Encoder<null, Content> = {
   id: 'tar',
   kept: false,
+  tellsLine: true,
   encode: (part, { signal }) => ({ bytes: writeTar(part.entries(signal)), facts: () => null }),
-  join: (fragments) => Promise.resolve(concatContents([...fragments.map((fragment) => fragment.content), bytesContent(TAR_END)])),
+  join: (fragments) => concatContents([...fragments.map((fragment) => fragment.content), bytesContent(TAR_END)]),
 }

@@ -1,9 +1,8 @@
-import { digestOf } from '../base/digest.js'
 import { entry, type Entry } from '../archive/entry.js'
 import type { CachedImage } from '../image/cached-image.js'
 import type { ImageLayout } from '../image/layout.js'
 import { directories, imageTree } from './image-tree.js'
-import { stamped, type Part } from './part.js'
+import { newPart, stamped, type Part } from './part.js'
 
 const DIRECTORIES_SOURCE = 'linuxkit.volumes'
 
@@ -19,22 +18,29 @@ export function volumeDirectory(name: string): string {
 }
 
 /** A volume: `lower` holds its content; at boot an overlay of it, with its changes in `tmp`, is mounted on `merged`. */
-export function volumePart(index: number, name: string, content: VolumeContent): Part {
+export function volumeParts(index: number, name: string, content: VolumeContent): readonly Part[] {
   const location = `volume[${index}]`
   const base = volumeDirectory(name)
   const { source, identity } = describe(content)
   async function* mountPoints(): AsyncIterable<Entry> {
     for (const directory of ['tmp', 'merged']) yield entry({ path: `${base}/${directory}/`, type: 'directory' })
   }
-  return {
-    location,
-    source,
-    key: digestOf(JSON.stringify(['volume', location, name, identity])),
-    async *entries(signal) {
-      yield* stamped(lower(content, `${base}/lower`, signal), source, location)
-      yield* stamped(mountPoints(), DIRECTORIES_SOURCE, location)
-    },
-  }
+  return [
+    newPart({
+      location,
+      source,
+      inputs: { volume: identity, name },
+      small: content.type === 'blank',
+      entries: (signal) => stamped(lower(content, `${base}/lower`, signal), source, location),
+    }),
+    newPart({
+      location,
+      source: DIRECTORIES_SOURCE,
+      inputs: { directories: base },
+      small: true,
+      entries: () => stamped(mountPoints(), DIRECTORIES_SOURCE, location),
+    }),
+  ]
 }
 
 function describe(content: VolumeContent): { readonly source: string; readonly identity: readonly string[] } {
