@@ -17,6 +17,9 @@ import { RememberedTags } from './pkg/remembered-tags.js'
 import { tagSources } from './pkg/tag-sources.js'
 import { WorkTrees } from './pkg/work-tree.js'
 import { provideImages, provideLayout } from './pkg/provide-images.js'
+import type { PartReport } from './rootfs/assemble.js'
+import { readRecord, recordPath, writeRecord } from './rootfs/build-record.js'
+import { explain, type Explanation } from './rootfs/explain.js'
 import type { Compression } from './rootfs/compression.js'
 import { earlierParts, partLocation } from './rootfs/earlier-parts.js'
 import { imageNames, planImage } from './rootfs/plan.js'
@@ -49,6 +52,10 @@ export interface BuildOptions {
   readonly inputTar?: string | undefined
   /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
   readonly debianMirror?: string | undefined
+  /** How many parts are encoded at once; by default as many as keep the processors busy. The bytes do not depend on it. */
+  readonly jobs?: number | undefined
+  /** Is told of every part what became of it, and why, once all is written. */
+  readonly onExplanation?: ((parts: readonly Explanation[]) => void) | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -97,10 +104,13 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
   })
 
   const written: string[] = []
+  const reports: PartReport[] = []
   for (const format of formats) {
     await using made = await format.make(plan, {
       fragmentDirectory: join(options.cacheDirectory, 'fragments'),
       compression: options.compression,
+      jobs: options.jobs,
+      onPart: (report) => reports.push(report),
       progress,
       signal,
     })
@@ -110,6 +120,11 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
       for (const { content } of made.joined) await destination.write(content.open())
     }
   }
+  const record = recordPath(join(options.cacheDirectory, 'builds'), options.sources, options.arch)
+  const order = new Map(plan.parts.map((part, index) => [part, index]))
+  reports.sort((a, b) => (order.get(a.part) ?? 0) - (order.get(b.part) ?? 0))
+  options.onExplanation?.(explain(reports, await readRecord(record)))
+  await writeRecord(record, reports)
   return written
 }
 

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
-import type { Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Destination } from '../build.js'
 import type { CliContext } from './context.js'
+import type { Explanation } from '../rootfs/explain.js'
+import { bytes } from './progress.js'
 import { formatTable } from './table.js'
 
 interface BuildFlags {
@@ -10,6 +12,8 @@ interface BuildFlags {
   readonly o?: string
   readonly format: readonly string[]
   readonly arch?: string
+  readonly jobs?: number
+  readonly explain?: true
   readonly dryRun?: true
   readonly pull?: true
   readonly inputTar?: string
@@ -25,6 +29,11 @@ interface BuildFlags {
 /** A list given by commas, by repeating the flag, or both. */
 function appendList(value: string, list: readonly string[]): readonly string[] {
   return [...list, ...value.split(',')]
+}
+
+function parseJobs(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a number from 1 on.')
 }
 
 /** `linuxkit build`. */
@@ -49,6 +58,12 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
       '--input-tar <file>',
       'take what has not changed from the tar of an earlier build (needs "metadata: yaml" in a file of the yml)',
     )
+    .addOption(
+      new Option('--jobs <number>', 'how many parts are encoded at once (default: as many as keep the processors busy)').argParser(
+        parseJobs,
+      ),
+    )
+    .option('--explain', 'say of every part whether it was kept or encoded, and what has changed since the last build')
     .option('--dry-run', 'print the merged configuration and stop')
     .option('--decompress-kernel', 'unpack the kernel (gzip, zstd, xz, lz4, bzip2, lzma), for boot loaders that cannot')
     .option(
@@ -108,10 +123,24 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     decompressKernel: flags.decompressKernel,
     compression: flags.compress === undefined ? undefined : parseCompression(flags.compress),
     debianMirror: flags.debianMirror,
+    jobs: flags.jobs,
+    onExplanation: flags.explain === true ? (parts) => printExplanation(parts, context) : undefined,
     progress: context.progress,
     signal: context.signal,
   })
   for (const path of written) context.progress({ type: 'info', message: `wrote ${path}` })
+}
+
+function printExplanation(parts: readonly Explanation[], { print }: CliContext): void {
+  const rows = parts.map(({ part, state, size, milliseconds, reason }) => [
+    part.location,
+    part.source,
+    state,
+    size === undefined ? '' : bytes(size),
+    state === 'small' ? '' : `${Math.round(milliseconds)} ms`,
+    reason,
+  ])
+  for (const line of formatTable(['PART', 'SOURCE', 'STATE', 'SIZE', 'TIME', 'WHY'], rows)) print(line.trimEnd())
 }
 
 /** Without fractions of a second, which SPDX does not allow (SPDX 2.3, 6.9). */

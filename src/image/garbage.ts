@@ -34,8 +34,8 @@ export async function collectGarbage(cache: ImageCache, grace = GRACE): Promise<
   return { removed: old.length, bytes: old.reduce((sum, { size }) => sum + size, 0), kept: garbage.length - old.length }
 }
 
-/** What lies in the cache beside the images: downloads from Debian, encoded parts of images, and the tags of packages. */
-const BESIDE_IMAGES = ['debian', 'fragments', 'package-tags.json']
+/** What lies in the cache beside the images: downloads from Debian, encoded parts of images, what builds were made of, and the tags of packages. */
+const BESIDE_IMAGES = ['debian', 'fragments', 'builds', 'package-tags.json']
 
 /** Removes all that is in the cache. Files in its directory that are not the cache's stay. */
 export async function emptyCache(cache: ImageCache): Promise<void> {

@@ -17,6 +17,8 @@ export interface AssembleOptions {
   readonly fragmentDirectory: string
   /** Is told of every part. */
   readonly onPart?: ((report: PartReport) => void) | undefined
+  /** How many parts are encoded at once; by default one more than there are processors, for one waits for the disk. */
+  readonly jobs?: number | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -68,7 +70,7 @@ export async function assemble<Facts, Joined>(
     const units = [...unitsOf(parts)]
     const fragments = await inParallel(
       units,
-      availableParallelism() + 1,
+      options.jobs ?? availableParallelism() + 1,
       (unit) => (Array.isArray(unit) ? work.small(unit) : work.large(unit)),
       (error) => failure.abort(error),
     )
