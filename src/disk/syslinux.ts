@@ -1,5 +1,6 @@
 import { bytesContent } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
+import { singleLine } from './command-line.js'
 import { fatVolume, type FatFile, type FatOptions, type FatVolume } from './fat.js'
 import { SECTOR_SIZE } from './sectors.js'
 
@@ -116,11 +117,6 @@ function configurationText({ kernel, initrd, commandLine }: SyslinuxConfiguratio
   return ['DEFAULT linux', 'LABEL linux', `  KERNEL /${kernel}`, `  INITRD /${initrd}`, `  APPEND ${singleLine(commandLine)}`, ''].join(
     '\n',
   )
-}
-
-/** A command line as a line of a configuration file: the kernel takes a line's end for a space. */
-export function singleLine(commandLine: string): string {
-  return commandLine.trim().replaceAll(/\s*\n\s*/g, ' ')
 }
 
 /**
