@@ -15,7 +15,7 @@ export type { FatType } from './fat-geometry.js'
 export interface FatOptions {
   /** Tells the volume from others; 32 bits. */
   readonly id: number
-  /** At most 11 characters, upper case. */
+  /** 1 to 11 characters: upper case, digits, `_` and `-`. */
   readonly label: string
   /** The types to choose from; all by default. The smallest volume wins. */
   readonly types?: readonly FatType[]
@@ -37,6 +37,7 @@ export interface FatVolume extends Extents {
   readonly offsets: ReadonlyMap<string, number>
 }
 
+const LABEL = /^[A-Z0-9_-]{1,11}$/
 const FILE_LIMIT = 2 ** 32
 const ALL_TYPES: readonly FatType[] = [12, 16, 32]
 
@@ -46,6 +47,7 @@ const ALL_TYPES: readonly FatType[] = [12, 16, 32]
  * @throws {LinuxkitError} `disk/file-too-large`, `disk/too-large`, `disk/bad-name`, `disk/duplicate-name`
  */
 export function fatVolume(files: readonly FatFile[], options: FatOptions): FatVolume {
+  if (!LABEL.test(options.label)) throw new Error(`"${options.label}" cannot be the label of a FAT volume`)
   for (const { path, content } of files) checkSize(path, content.size)
   const directories = fatDirectories(files)
   const rootSize = directories[0]?.size ?? 0

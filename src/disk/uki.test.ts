@@ -75,6 +75,17 @@ describe('a unified kernel image', () => {
     ).toEqual(kernel)
   })
 
+  test('has no section for what is empty', async () => {
+    using directory = temporaryDirectory()
+    const path = directory.path('linux.efi')
+    await writeContent(
+      path,
+      (await unifiedKernel({ ...parts, commandLine: '\n', release: '', initrd: bytesContent(Buffer.alloc(0)) })).content,
+    )
+    expect(sectionsOf(path).slice(-2)).toMatchObject([{ name: '.osrel' }, { name: '.linux' }])
+    expect(judge('objdump', '-h', path)).not.toContain('.cmdline')
+  })
+
   test('moves the sections of a stub that has no room for more headers', async () => {
     using directory = temporaryDirectory()
     const [stubPath, path] = [directory.path('stub.efi'), directory.path('linux.efi')]

@@ -66,15 +66,17 @@ export async function unifiedKernel(parts: UnifiedKernelParts): Promise<UnifiedK
   await checkKernel(parts.kernel)
   const stub = readStub(parts.stub)
   const text = (value: string): Content => bytesContent(Buffer.from(value))
-  const additions: [name: string, content: Content, alignment: number][] = [
+  const wanted: [name: string, content: Content, alignment: number][] = [
     ['.osrel', text(parts.osRelease), stub.fileAlignment],
     ['.cmdline', text(singleLine(parts.commandLine)), stub.fileAlignment],
   ]
-  if (parts.release !== undefined) additions.push(['.uname', text(parts.release), stub.fileAlignment])
+  if (parts.release !== undefined) wanted.push(['.uname', text(parts.release), stub.fileAlignment])
   const alignment = Math.max(parts.alignment ?? 0, stub.fileAlignment)
-  if (parts.initrd !== undefined) additions.push(['.initrd', parts.initrd, alignment])
+  if (parts.initrd !== undefined) wanted.push(['.initrd', parts.initrd, alignment])
   // Last, as some kernels unpack themselves in place and beyond their end.
-  additions.push(['.linux', parts.kernel, alignment])
+  wanted.push(['.linux', parts.kernel, alignment])
+  // A section of nothing would lie where the next one lies.
+  const additions = wanted.filter(([, content]) => content.size > 0)
 
   const head = withRoom(parts.stub, stub, additions.length)
   let fileEnd = head.length
