@@ -21,7 +21,7 @@ export interface BiosDiskParts {
 
 /**
  * A disk that a BIOS boots: an MBR and one active FAT partition with syslinux, `/kernel` and `/initrd.img`. Its size is a multiple of 1 MiB.
- * @throws {LinuxkitError} `disk/file-too-large`, `disk/too-large`
+ * @throws {LinuxkitError} `disk/file-too-large`, `disk/too-large`, `disk/command-line-too-long`
  */
 export function biosDisk({ identity, bootCode, syslinux, kernel, initrd, commandLine, leastSize = 0 }: BiosDiskParts): Extents {
   const start = FIRST_PARTITION_SECTOR

@@ -76,6 +76,14 @@ describe('a disk for a BIOS', () => {
     expect(bytes.subarray(0, 440).equals(noise('code', 440))).toBe(true)
   })
 
+  test('takes a command line as long as the kernel does', () => {
+    const longest = 2047 - 'BOOT_IMAGE=/kernel '.length - ' initrd=/initrd.img'.length
+    expect(biosDisk({ ...parts, commandLine: `${'x'.repeat(longest)}\n` }).size).toBeGreaterThan(0)
+    expect(() => biosDisk({ ...parts, commandLine: 'x'.repeat(longest + 1) })).toThrow(
+      expect.objectContaining({ code: 'disk/command-line-too-long', message: expect.stringContaining('2048 bytes') }),
+    )
+  })
+
   test('of more than 2 GiB has FAT32', async () => {
     const large = biosDisk({ ...parts, initrd: zeros(3 * GIBIBYTE), leastSize: 4 * GIBIBYTE + 1 })
     expect(large.size).toBe(4 * GIBIBYTE + MEBIBYTE)

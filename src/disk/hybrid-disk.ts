@@ -17,7 +17,7 @@ export interface HybridDiskParts extends BiosDiskParts {
 /**
  * A disk that both a BIOS and EFI boot, for amd64: a GPT and an EFI system partition with syslinux and systemd-boot, which share `/kernel` and
  * `/initrd.img`. Its size is a multiple of 1 MiB.
- * @throws {LinuxkitError} `disk/file-too-large`, `disk/too-large`
+ * @throws {LinuxkitError} `disk/file-too-large`, `disk/too-large`, `disk/command-line-too-long`
  */
 export function hybridDisk({
   identity,

@@ -35,6 +35,9 @@ const ADV_TAIL = 0xdd28bf64
 /** What a run of sectors takes in the loader's list: 64 bits for the first, 16 for how many. */
 const SECTOR_RUN_SIZE = 10
 
+/** In bytes (Linux, arch/x86/include/asm/setup.h, `COMMAND_LINE_SIZE`). */
+const LONGEST_COMMAND_LINE = 2047
+
 const BOOT_SECTOR_START = Buffer.from('\u00eb\u0058\u0090SYSLINUX', 'latin1')
 const LOADER_START = Buffer.from('\r\nSYSLINUX ', 'latin1')
 const ELF_START = Buffer.from('\u007fELF\u0001\u0001', 'latin1')
@@ -93,7 +96,7 @@ function elfSize(elf: Buffer): number {
 
 /**
  * A FAT volume that the code in an MBR (`mbr.bin`, or `gptmbr.bin` on a disk with a GPT) can start: the same as `syslinux --install` makes of one.
- * @throws {LinuxkitError} as {@link fatVolume}
+ * @throws {LinuxkitError} `disk/command-line-too-long`, and those of {@link fatVolume}
  */
 export function syslinuxVolume(
   syslinux: Syslinux,
@@ -113,10 +116,19 @@ export function syslinuxVolume(
   return fatVolume(withLoader(loader), { ...options, bootSector })
 }
 
+/** @throws {LinuxkitError} `disk/command-line-too-long` */
 function configurationText({ kernel, initrd, commandLine }: SyslinuxConfiguration): string {
-  return ['DEFAULT linux', 'LABEL linux', `  KERNEL /${kernel}`, `  INITRD /${initrd}`, `  APPEND ${singleLine(commandLine)}`, ''].join(
-    '\n',
-  )
+  const line = singleLine(commandLine)
+  // What the loader makes of it; were the end cut off, the initrd would be lost.
+  const whole = `BOOT_IMAGE=/${kernel} ${line} initrd=/${initrd}`
+  const size = Buffer.byteLength(whole)
+  if (size > LONGEST_COMMAND_LINE) {
+    const limit = `${size} bytes with what the boot loader adds, and ${LONGEST_COMMAND_LINE} are allowed`
+    throw new LinuxkitError('disk/command-line-too-long', `the command line of the kernel is too long for a BIOS to boot it: ${limit}`, {
+      hint: 'shorten "cmdline" of the kernel',
+    })
+  }
+  return ['DEFAULT linux', 'LABEL linux', `  KERNEL /${kernel}`, `  INITRD /${initrd}`, `  APPEND ${line}`, ''].join('\n')
 }
 
 /**
