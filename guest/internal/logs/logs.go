@@ -5,6 +5,8 @@ package logs
 import (
 	"io"
 	"os"
+
+	"linuxkit/guest/internal/memlog"
 )
 
 // Sink is a place for logs, each under a name.
@@ -26,16 +28,12 @@ type Log struct {
 	File *os.File
 }
 
-const (
-	writeSocket   = "/var/run/linuxkit-external-logging.sock"
-	querySocket   = "/var/run/memlogdq.sock"
-	fifoDirectory = "/var/run"
-)
+const fifoDirectory = "/var/run"
 
 // New returns memlogd if it runs, else log files in a directory.
 func New(directory string) Sink {
-	if _, err := os.Stat(writeSocket); err == nil {
-		return daemon{write: writeSocket, query: querySocket, fifos: fifoDirectory}
+	if _, err := os.Stat(memlog.WriteSocket); err == nil {
+		return daemon{write: memlog.WriteSocket, query: memlog.QuerySocket, fifos: fifoDirectory}
 	}
 	return files{directory: directory}
 }

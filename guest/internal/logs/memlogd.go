@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"linuxkit/guest/internal/memlog"
 )
 
 // daemon hands the reading side of every log to memlogd, which keeps the last
@@ -19,22 +21,12 @@ type daemon struct {
 	fifos string // directory for the fifos of services
 }
 
-// dumpAndFollow asks memlogd for the lines it has and those to come, one JSON
-// object each. Following alone would miss what arrives before memlogd has seen
-// the request; old lines of other logs are filtered out by name.
-const dumpAndFollow = 2
-
 func (d daemon) Open(name string) (*Log, error) {
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	file, err := memlog.Open(d.write, name)
 	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
-	}
-	defer syscall.Close(pair[0])
-	if err := d.send(name, pair[0]); err != nil {
-		syscall.Close(pair[1])
 		return nil, err
 	}
-	return &Log{Name: name, File: os.NewFile(uintptr(pair[1]), name)}, nil
+	return &Log{Name: name, File: file}, nil
 }
 
 func (d daemon) Path(name string) (string, func(), error) {
@@ -65,7 +57,7 @@ func (d daemon) fifo(name, path string) (*os.File, error) {
 	}
 	// Only opening must not block; how memlogd reads is its own affair.
 	if err = syscall.SetNonblock(reader, false); err == nil {
-		err = d.send(name, reader)
+		err = memlog.Send(d.write, name, reader)
 	}
 	if err != nil {
 		writer.Close()
@@ -74,22 +66,11 @@ func (d daemon) fifo(name, path string) (*os.File, error) {
 	return writer, nil
 }
 
-// send passes a descriptor to memlogd: one datagram, the log's name.
-func (d daemon) send(name string, descriptor int) error {
-	socket, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer syscall.Close(socket)
-	err = syscall.Sendmsg(socket, []byte(name), syscall.UnixRights(descriptor), &syscall.SockaddrUnix{Name: d.write}, 0)
-	if err != nil {
-		return &os.PathError{Op: "sendmsg", Path: d.write, Err: err}
-	}
-	return nil
-}
-
+// Follow asks for the lines that memlogd has, too: following alone would miss
+// what arrives before memlogd has seen the request. Lines of other logs are
+// filtered out by name.
 func (d daemon) Follow(out io.Writer, list ...*Log) (func(), error) {
-	connection, err := d.connect()
+	connection, err := memlog.Query(d.query, memlog.DumpAndFollow)
 	if err != nil {
 		return nothing, err
 	}
@@ -107,11 +88,11 @@ func (d daemon) Follow(out io.Writer, list ...*Log) (func(), error) {
 			if err != nil {
 				return
 			}
-			var entry struct{ Source, Msg string }
+			var entry memlog.Entry
 			if json.Unmarshal(line, &entry) != nil || !wanted[entry.Source] {
 				continue
 			}
-			io.WriteString(out, entry.Msg+"\n")
+			io.WriteString(out, entry.Message+"\n")
 			select {
 			case lines <- struct{}{}:
 			default:
@@ -123,26 +104,6 @@ func (d daemon) Follow(out io.Writer, list ...*Log) (func(), error) {
 		connection.Close()
 		<-ended
 	}, nil
-}
-
-func (d daemon) connect() (*os.File, error) {
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: d.query})
-	if err == nil {
-		_, err = syscall.Write(fd, []byte{dumpAndFollow})
-	}
-	if err == nil {
-		// Only on a non-blocking descriptor does Close end a Read under way.
-		err = syscall.SetNonblock(fd, true)
-	}
-	if err != nil {
-		syscall.Close(fd)
-		return nil, &os.PathError{Op: "connect", Path: d.query, Err: err}
-	}
-	return os.NewFile(uintptr(fd), d.query), nil
 }
 
 const (
