@@ -58,6 +58,37 @@ func (s *Socket) MoveTo(name string, pid int) error {
 	return nil
 }
 
+// SetUp switches a link on or off.
+func (s *Socket) SetUp(index int32, up bool) error {
+	flags, direction := uint32(0), "off"
+	if up {
+		flags, direction = syscall.IFF_UP, "on"
+	}
+	if _, err := s.request(syscall.RTM_NEWLINK, 0, linkHeader(index, flags, syscall.IFF_UP)); err != nil {
+		return fmt.Errorf("switch link %d %s: %w", index, direction, err)
+	}
+	return nil
+}
+
+// Rename gives a link that is switched off another name.
+func (s *Socket) Rename(index int32, name string) error {
+	payload := concat(linkHeader(index, 0, 0), stringAttribute(syscall.IFLA_IFNAME, name))
+	if _, err := s.request(syscall.RTM_NEWLINK, 0, payload); err != nil {
+		return fmt.Errorf("rename link %d to %s: %w", index, name, err)
+	}
+	return nil
+}
+
+// SetMaster makes a link part of another: a port of a bridge, or of a bond, which
+// wants it switched off.
+func (s *Socket) SetMaster(index, master int32) error {
+	payload := concat(linkHeader(index, 0, 0), uint32Attribute(syscall.IFLA_MASTER, uint32(master)))
+	if _, err := s.request(syscall.RTM_NEWLINK, 0, payload); err != nil {
+		return fmt.Errorf("make link %d part of link %d: %w", index, master, err)
+	}
+	return nil
+}
+
 // ConfigureLoopback gives lo the address 127.0.0.1/8 and switches it on. An
 // address that is already there is fine.
 func ConfigureLoopback() error {
@@ -72,7 +103,7 @@ func ConfigureLoopback() error {
 	}
 	address := []byte{127, 0, 0, 1}
 	payload := concat(
-		addressHeader(index, 8, syscall.RT_SCOPE_HOST),
+		addressHeader(syscall.AF_INET, index, 8, syscall.RT_SCOPE_HOST),
 		attribute(syscall.IFA_LOCAL, address),
 		attribute(syscall.IFA_ADDRESS, address),
 	)
@@ -80,8 +111,5 @@ func ConfigureLoopback() error {
 	if err != nil && err != syscall.EEXIST {
 		return fmt.Errorf("address of lo: %w", err)
 	}
-	if _, err := socket.request(syscall.RTM_NEWLINK, 0, linkHeader(index, syscall.IFF_UP, syscall.IFF_UP)); err != nil {
-		return fmt.Errorf("switch on lo: %w", err)
-	}
-	return nil
+	return socket.SetUp(index, true)
 }

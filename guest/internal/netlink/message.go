@@ -58,13 +58,25 @@ func linkHeader(index int32, flags, change uint32) []byte {
 	return out
 }
 
-// addressHeader encodes struct ifaddrmsg for an IPv4 address.
-func addressHeader(index int32, prefix, scope byte) []byte {
+// addressHeader encodes struct ifaddrmsg.
+func addressHeader(family byte, index int32, prefix, scope byte) []byte {
 	out := make([]byte, syscall.SizeofIfAddrmsg)
-	out[0] = syscall.AF_INET
+	out[0] = family
 	out[1] = prefix
 	out[3] = scope
 	native.PutUint32(out[4:], uint32(index))
+	return out
+}
+
+// routeHeader encodes struct rtmsg for a route that somebody configured.
+func routeHeader(family, prefix byte) []byte {
+	out := make([]byte, syscall.SizeofRtMsg)
+	out[0] = family
+	out[1] = prefix
+	out[4] = syscall.RT_TABLE_MAIN
+	out[5] = syscall.RTPROT_STATIC
+	out[6] = syscall.RT_SCOPE_UNIVERSE
+	out[7] = syscall.RTN_UNICAST
 	return out
 }
 
