@@ -1,0 +1,3 @@
+#!/bin/sh
+# busybox's init takes this for "poweroff".
+kill -USR2 1
