@@ -80,8 +80,9 @@ ${files.join('')}`,
   await machine.waitFor(/^\d{4}-\d\d-\d\dT[\d:.]+Z;memlogd;memlogd started/)
   await machine.waitFor(/^\d{4}-\d\d-\d\dT[\d:.]+Z;onboot\.\d+-all;CDROM \/dev\/sr0: Probe succeeded/)
 
+  // The shell is there before the services that come after it.
   machine.write(
-    'cd /var/log; until [ -s kmsg.log.0 ] && [ "$(wc -l < write-to-the-logs.out.log)" -gt 2 ]; do sleep 1; done; echo they grow\n',
+    'cd /var/log; until [ -s kmsg.log.0 ] && [ "$(cat write-to*.log | wc -l)" -gt 2 ]; do sleep 1; done 2>/dev/null; echo they grow\n',
   )
   await machine.waitFor(/^they grow/)
   machine.write('grep -h "Linux version" kmsg.log*; tail -n 1 write-to-the-logs.out.log\n')

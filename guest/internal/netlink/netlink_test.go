@@ -1,7 +1,9 @@
 package netlink
 
 import (
+	"encoding/binary"
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -132,5 +134,63 @@ func TestCreateInside(t *testing.T) {
 	}
 	if err := there.Create("odd0", "nosuchkind"); !errors.Is(err, syscall.EOPNOTSUPP) {
 		t.Errorf("unknown type: %v", err)
+	}
+}
+
+func TestAddressesAndRoutes(t *testing.T) {
+	enterNetwork(t)
+	socket, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if err := socket.CreateVeth("one0", "two0"); err != nil {
+		if errors.Is(err, syscall.EOPNOTSUPP) {
+			t.Skip("this kernel has no veth")
+		}
+		t.Fatal(err)
+	}
+	index, err := socket.Index("one0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := socket.Rename(index, "other0"); err != nil {
+		t.Fatal(err)
+	}
+	address := netip.MustParsePrefix("192.0.2.1/24")
+	gateway := netip.MustParseAddr("192.0.2.2")
+	destination := netip.MustParsePrefix("10.1.2.3/8")
+	if err := socket.AddRoute(index, destination, gateway); err == nil {
+		t.Error("a route without an address")
+	}
+	for _, step := range []error{
+		socket.SetUp(index, true),
+		socket.AddAddress(index, address),
+		socket.AddAddress(index, netip.MustParsePrefix("2001:db8::1/64")),
+		socket.AddRoute(index, destination, gateway),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	// Destination 10.0.0.0, gateway 192.0.2.2, mask 255.0.0.0, as proc_pid_net(5) has them on a little-endian machine.
+	if routes := names(t, "/proc/thread-self/net/route"); native == binary.LittleEndian &&
+		!strings.Contains(routes, "other0\t0000000A\t020200C0\t0003\t0\t0\t0\t000000FF") {
+		t.Errorf("%s", routes)
+	}
+	if addresses := names(t, "/proc/thread-self/net/if_inet6"); !strings.Contains(addresses, "20010db8000000000000000000000001") {
+		t.Errorf("%s", addresses)
+	}
+	if err := socket.AddAddress(index, address); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("the address again: %v", err)
+	}
+	if err := socket.DeleteAddress(index, address); err != nil {
+		t.Error(err)
+	}
+	if err := socket.DeleteAddress(index, address); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		t.Errorf("no address: %v", err)
+	}
+	if err := socket.SetMaster(index, index); err == nil {
+		t.Error("its own master")
 	}
 }
