@@ -50,17 +50,16 @@ interface PlannedRecord {
   readonly systemUse: Buffer
 }
 
+/** Where a directory lies. */
 interface Place {
   readonly sector: number
   /** In bytes. */
   readonly size: number
+  /** Of the continuation area in bytes. It is right behind the directory: libarchive, which reads from front to back, wants it there. */
+  readonly continuationSize: number
 }
 
-interface PlacedDirectory extends Place {
-  readonly planned: readonly PlannedRecord[]
-  /** Right behind the directory: libarchive, which reads from front to back, wants it there. */
-  readonly continuation: ContinuationArea
-}
+const NOWHERE: Place = { sector: 0, size: 0, continuationSize: 0 }
 
 /**
  * Lays out the directories of a tree: path tables, and in their order the directories.
@@ -77,22 +76,24 @@ export function layOutDirectories(root: TreeNode, dialect: Dialect, start: numbe
     return planRecords(directory, directories[directory.parent - 1] ?? directory, systemUse)
   }
   const places = new Map<TreeNode, Place>()
-  const placeOf = (node: TreeNode) => places.get(node) ?? { sector: 0, size: 0 }
+  const placeOf = (node: TreeNode) => places.get(node) ?? NOWHERE
   let end = bigEndianTable + sectorsOf(pathTableSize)
-  const placed = directories.map((directory): PlacedDirectory => {
-    const nowhere = new ContinuationArea(0)
-    const draft = plan(directory, nowhere)
-    const place = { sector: end, size: packedSize(draft) }
-    // Only now it is known where the area begins, which the records say.
-    const continuation = new ContinuationArea(end + sectorsOf(place.size))
-    const planned = nowhere.size === 0 ? draft : plan(directory, continuation)
-    places.set(directory.node, place)
-    end = continuation.sector + sectorsOf(continuation.size)
-    return { ...place, planned, continuation }
-  })
+  for (const directory of directories) {
+    const continuation = new ContinuationArea(0)
+    const size = packedSize(plan(directory, continuation))
+    places.set(directory.node, { sector: end, size, continuationSize: continuation.size })
+    end += sectorsOf(size + continuation.size)
+  }
 
   const pathTable = (bigEndian: boolean) =>
     bytesContent(Buffer.concat(directories.map((directory) => pathRecord(directory, placeOf(directory.node).sector, bigEndian))))
+  // Planned anew when it is read, so that the records of a large tree are not all in memory.
+  const render = (directory: Directory, sectorOf: (content: Content) => number): Buffer => {
+    const { sector, size } = placeOf(directory.node)
+    const continuation = new ContinuationArea(sector + sectorsOf(size))
+    const all = plan(directory, continuation).flatMap((planned) => records(planned, placeOf, sectorOf))
+    return Buffer.concat([pack(all, size), continuation.bytes()])
+  }
   return {
     end,
     pathTableSize,
@@ -102,18 +103,10 @@ export function layOutDirectories(root: TreeNode, dialect: Dialect, start: numbe
     extents: (sectorOf) => [
       { offset: start * ISO_SECTOR, content: pathTable(false) },
       { offset: bigEndianTable * ISO_SECTOR, content: pathTable(true) },
-      ...placed.flatMap(({ sector, size, planned, continuation }) => [
-        {
-          offset: sector * ISO_SECTOR,
-          content: madeContent(size, () =>
-            pack(
-              planned.flatMap((one) => records(one, placeOf, sectorOf)),
-              size,
-            ),
-          ),
-        },
-        { offset: continuation.sector * ISO_SECTOR, content: bytesContent(continuation.bytes()) },
-      ]),
+      ...directories.map((directory) => {
+        const { sector, size, continuationSize } = placeOf(directory.node)
+        return { offset: sector * ISO_SECTOR, content: madeContent(size + continuationSize, () => render(directory, sectorOf)) }
+      }),
     ],
   }
 }

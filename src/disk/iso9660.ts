@@ -73,9 +73,12 @@ export function isoImage(options: IsoOptions): IsoImage {
     places.set(content, sector)
     end = sector + sectorsOf(content.size)
   }
-  const aligned = new Set(boot?.filter(({ alignment }) => alignment !== undefined).map(({ content }) => content))
-  for (const { node } of walk(root)) if (!aligned.has(node.entry.content)) place(node.entry.content)
-  for (const { content, alignment } of boot ?? []) place(content, alignment)
+  const anywhere = boot?.filter(({ alignment }) => alignment === undefined) ?? []
+  const aligned = boot?.filter(({ alignment }) => alignment !== undefined) ?? []
+  const last = new Set(aligned.map(({ content }) => content))
+  for (const { content } of anywhere) place(content)
+  for (const { node } of walk(root)) if (!last.has(node.entry.content)) place(node.entry.content)
+  for (const { content, alignment } of aligned) place(content, alignment)
 
   const size = roundUp(end * ISO_SECTOR + (options.tail ?? 0), options.sizeMultiple ?? DEFAULT_SIZE_MULTIPLE)
   if (size / ISO_SECTOR > MOST_SECTORS) {
