@@ -44,53 +44,31 @@ export interface IsoImage extends Extents {
 const DEFAULT_SIZE_MULTIPLE = 32 * ISO_SECTOR
 /** Numbers of sectors have 32 bits. */
 const MOST_SECTORS = 2 ** 32 - 1
+const NO_STRETCHES: ReadonlyMap<Content, Stretch> = new Map()
 const VOLUME_ID = /^[\x20-\x7e]{0,32}$/u
 
 /**
  * Lays out an ISO 9660 file system (ECMA-119) with Rock Ridge, and if wanted Joliet and El Torito. Every content is in the image once, however many files
  * have it. The first 32 KiB are left free. Contents are read when the image is; only their sizes are looked at here.
- * @throws {LinuxkitError} `disk/volume-id`, `disk/image-too-large`, and for what the file system cannot express: `disk/name-too-long`, `disk/link-too-long`,
- * `disk/device-number`, `disk/owner-number`, `disk/owner-number`, `disk/file-too-large`, `disk/too-many-directories`
+ * @throws {LinuxkitError} `disk/volume-id`, `disk/too-large`, and for what the file system cannot express: `disk/name-too-long`, `disk/link-too-long`,
+ * `disk/device-number`, `disk/owner-number`, `disk/file-too-large`, `disk/too-many-directories`
  */
 export function isoImage(options: IsoOptions): IsoImage {
-  const { root, volumeId, time, joliet = false, boot: [firstBoot, ...otherBoots] = [], stretches = new Map<Content, Stretch>() } = options
-  if (!VOLUME_ID.test(volumeId)) {
-    throw new LinuxkitError(
-      'disk/volume-id',
-      `"${volumeId}" cannot be the name of an ISO 9660 volume: that has 32 ASCII characters at most`,
-    )
-  }
+  const { root, volumeId, time, joliet = false, boot: [firstBoot, ...otherBoots] = [], stretches = NO_STRETCHES } = options
+  checkVolumeId(volumeId)
   const boot = firstBoot && ([firstBoot, ...otherBoots] as const)
-  const places = new Map<Content, number>()
   const descriptorCount = 2 + (boot ? 1 : 0) + (joliet ? 1 : 0)
   const primary = layOutDirectories(root, 'primary', FIRST_DESCRIPTOR + descriptorCount)
   const secondary = joliet ? layOutDirectories(root, 'joliet', primary.end) : undefined
   const catalog = secondary?.end ?? primary.end
-  let end = catalog + (boot ? 1 : 0)
-  const place = (content: Content, alignment = ISO_SECTOR) => {
-    if (content.size === 0 || places.has(content) || stretches.has(content)) return
-    const sector = roundUp(end * ISO_SECTOR, alignment) / ISO_SECTOR
-    places.set(content, sector)
-    end = sector + sectorsOf(content.size)
-  }
-  const anywhere = boot?.filter(({ alignment }) => alignment === undefined) ?? []
-  const aligned = boot?.filter(({ alignment }) => alignment !== undefined) ?? []
-  const last = new Set(aligned.map(({ content }) => content))
-  for (const { content } of anywhere) place(content)
-  for (const { node } of walk(root)) if (!last.has(node.entry.content)) place(node.entry.content)
-  for (const { content, alignment } of aligned) place(content, alignment)
-
-  const size = roundUp(end * ISO_SECTOR + (options.tail ?? 0), options.sizeMultiple ?? DEFAULT_SIZE_MULTIPLE)
-  if (size / ISO_SECTOR > MOST_SECTORS) {
-    throw new LinuxkitError('disk/image-too-large', `an ISO 9660 image of ${size} bytes is impossible: the limit is 8 TiB`)
-  }
+  const { places, end } = placeContents(root, boot ?? [], stretches, catalog + (boot ? 1 : 0))
+  const size = imageSize(end, options)
 
   const sectorOf = (content: Content): number => {
     const stretch = stretches.get(content)
-    if (stretch !== undefined) return sectorOf(stretch.of) + stretch.offset / ISO_SECTOR
-    const sector = places.get(content)
-    if (sector === undefined) throw new Error('a content has no place in the image')
-    return sector
+    const sector = stretch ? sectorOf(stretch.of) + stretch.offset / ISO_SECTOR : places.get(content)
+    if (!Number.isInteger(sector)) throw new Error('a content has no place in the image, or none that begins with a sector')
+    return sector ?? 0
   }
   const volume = { id: volumeId, sectors: size / ISO_SECTOR, time }
   const descriptors = [
@@ -111,4 +89,38 @@ export function isoImage(options: IsoOptions): IsoImage {
     })),
   ])
   return { ...extents, offsetOf: (content) => sectorOf(content) * ISO_SECTOR }
+}
+
+function checkVolumeId(volumeId: string): void {
+  if (VOLUME_ID.test(volumeId)) return
+  throw new LinuxkitError('disk/volume-id', `"${volumeId}" cannot be the name of an ISO 9660 volume: that has 32 ASCII characters at most`)
+}
+
+/** The first sector of each content: what firmware starts is first, and last if it is aligned, the files of the tree between in its order. */
+function placeContents(
+  root: TreeNode,
+  boot: readonly BootImage[],
+  stretches: ReadonlyMap<Content, Stretch>,
+  start: number,
+): { readonly places: ReadonlyMap<Content, number>; readonly end: number } {
+  const places = new Map<Content, number>()
+  let end = start
+  const place = (content: Content, alignment = ISO_SECTOR): void => {
+    if (content.size === 0 || places.has(content) || stretches.has(content)) return
+    const sector = roundUp(end * ISO_SECTOR, alignment) / ISO_SECTOR
+    places.set(content, sector)
+    end = sector + sectorsOf(content.size)
+  }
+  const aligned = boot.filter(({ alignment }) => alignment !== undefined)
+  const last = new Set(aligned.map(({ content }) => content))
+  for (const { content } of boot) if (!last.has(content)) place(content)
+  for (const { node } of walk(root)) if (!last.has(node.entry.content)) place(node.entry.content)
+  for (const { content, alignment } of aligned) place(content, alignment)
+  return { places, end }
+}
+
+function imageSize(end: number, { tail = 0, sizeMultiple = DEFAULT_SIZE_MULTIPLE }: IsoOptions): number {
+  const size = roundUp(end * ISO_SECTOR + tail, sizeMultiple)
+  if (size / ISO_SECTOR <= MOST_SECTORS) return size
+  throw new LinuxkitError('disk/too-large', `an ISO 9660 image of ${size} bytes is impossible: the limit is 8 TiB`)
 }
