@@ -2,34 +2,35 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { entry, FIXED_TIME } from '../archive/entry.js'
 import { buildTree } from '../archive/tree.js'
-import { bytesContent, concatContents, readContent, textContent } from '../base/content.js'
+import { bytesContent, concatContents, readContent, textContent, type Content } from '../base/content.js'
 import { digestOf } from '../base/digest.js'
-import { biosIso, efiIso, hybridIso, type HybridIsoOptions } from './bootable-iso.js'
+import { biosIso } from './bios-iso.js'
+import { efiIso } from './efi-iso.js'
 import { mediumContent, type Extents } from './extents.js'
+import { hybridIso, type HybridIsoParts } from './hybrid-iso.js'
 import { judge, temporaryDirectory, writeRaw } from './test-support.js'
 
 const isolinux = {
   program: readFileSync('/usr/lib/ISOLINUX/isolinux.bin'),
-  library: readFileSync('/usr/lib/syslinux/modules/bios/ldlinux.c32'),
+  module: readFileSync('/usr/lib/syslinux/modules/bios/ldlinux.c32'),
   diskCode: readFileSync('/usr/lib/ISOLINUX/isohdpfx.bin'),
 }
 const common = { volumeId: 'LinuxKit', time: FIXED_TIME, identity: digestOf('an image') }
 const kernel = bytesContent(Buffer.alloc(5000, 'k'))
 const initrd = bytesContent(Buffer.alloc(70_001, 'i'))
-const cmdline = 'console=ttyS0 root=/dev/sr0'
+const commandLine = 'console=ttyS0 root=/dev/sr0'
 const root = buildTree([
   entry({ path: 'etc/os-release', type: 'file', content: textContent('NAME=LinuxKit\n') }),
   entry({ path: 'boot/kernel', type: 'file', content: textContent('another one') }),
 ])
 const program = concatContents([bytesContent(Buffer.alloc(4096, 's')), kernel, bytesContent(Buffer.alloc(2048 * 3 - 5000)), initrd])
-const efi = { program, programPath: 'EFI/BOOT/BOOTX64.EFI' }
-const hybrid: HybridIsoOptions = {
+const hybrid: HybridIsoParts = {
   ...common,
-  ...efi,
   isolinux,
-  cmdline,
-  kernel: { content: kernel, offset: 4096 },
-  initrd: { content: initrd, offset: 4096 + 2048 * 3 },
+  commandLine,
+  kernel,
+  initrd,
+  program: { content: program, kernelOffset: 4096, initrdOffset: 4096 + 2048 * 3 },
 }
 
 /** What xorriso says of an image, and what mtools and isoinfo read from it. */
@@ -51,7 +52,7 @@ async function judged(extents: Extents) {
 
 describe('an image for BIOS', () => {
   test('is started from CD and from disk', async () => {
-    const extents = biosIso({ ...common, root, joliet: true, kernel, initrd, cmdline, isolinux })
+    const extents = biosIso({ ...common, root, joliet: true, kernel, initrd, commandLine, isolinux })
     using image = await judged(extents)
     expect(image.report).toMatch(/El Torito boot img : +1 +BIOS +y +none +0x0000 +0x00 +4 /u)
     expect(image.report).toMatch(/img path : +1 +\/isolinux\/isolinux.bin/u)
@@ -62,9 +63,9 @@ describe('an image for BIOS', () => {
   })
 
   test('has the kernel, the initrd and how they are booted where isolinux looks', async () => {
-    using image = await judged(biosIso({ ...common, root, kernel, initrd, cmdline, isolinux }))
+    using image = await judged(biosIso({ ...common, root, kernel, initrd, commandLine, isolinux }))
     expect(image.read('/ISOLINUX/ISOLINUX.CFG;1')).toBe(
-      `DEFAULT linux\nLABEL linux\nKERNEL /boot/kernel\nINITRD /boot/initrd.img\nAPPEND ${cmdline}\n`,
+      `DEFAULT linux\nLABEL linux\n  KERNEL /boot/kernel\n  INITRD /boot/initrd.img\n  APPEND ${commandLine}\n`,
     )
     expect(image.read('/BOOT/KERNEL.;1')).toBe('k'.repeat(5000))
     expect(image.read('/BOOT/INITRD.IMG;1')).toBe('i'.repeat(70_001))
@@ -72,18 +73,34 @@ describe('an image for BIOS', () => {
   })
 
   test('boots a root that is the image itself without an initrd', async () => {
-    using image = await judged(biosIso({ ...common, root, kernel, cmdline, isolinux }))
+    using image = await judged(biosIso({ ...common, root, kernel, commandLine, isolinux }))
     expect(image.read('/ISOLINUX/ISOLINUX.CFG;1')).not.toContain('INITRD')
   })
 
-  test.each(['two\nlines', 'x'.repeat(2048)])('is refused when isolinux cannot pass on the command line', (text) => {
-    expect(() => biosIso({ ...common, root, kernel, cmdline: text, isolinux })).toThrow(expect.objectContaining({ code: 'disk/cmdline' }))
+  test('is refused when the kernel would not see the end of its command line', () => {
+    const most = 2047 - 'BOOT_IMAGE=/boot/kernel '.length
+    const image =
+      (length: number, parts: { readonly initrd?: Content } = {}) =>
+      () =>
+        biosIso({ ...common, ...parts, root, kernel, commandLine: 'x'.repeat(length), isolinux })
+    const tooLong = expect.objectContaining({ code: 'disk/command-line-too-long' })
+    expect(image(most)).not.toThrow()
+    expect(image(most + 1)).toThrow(tooLong)
+    expect(image(most, { initrd })).toThrow(tooLong)
+    expect(image(most - ' initrd=/boot/initrd.img'.length, { initrd })).not.toThrow()
+  })
+
+  test('is refused when there is no place for the boot loader', () => {
+    const inTheWay = buildTree([entry({ path: 'isolinux', type: 'symlink', link: 'boot' })])
+    expect(() => biosIso({ ...common, root: inTheWay, kernel, commandLine, isolinux })).toThrow(
+      expect.objectContaining({ code: 'disk/in-the-way' }),
+    )
   })
 })
 
 describe('an image for UEFI', () => {
   test('has a partition that is started from CD and from disk', async () => {
-    using image = await judged(efiIso({ ...common, ...efi, root }))
+    using image = await judged(efiIso({ ...common, arch: 'amd64', program, root }))
     expect(image.report).toMatch(/El Torito boot img : +1 +UEFI +y +none +0x0000 +0x00 +\d+ +512\n/u)
     expect(image.report).toMatch(/GPT start and size : +1 +2048 /u)
     expect(image.report).toContain('+ good')
@@ -93,7 +110,7 @@ describe('an image for UEFI', () => {
   })
 
   test('may have more in it than El Torito can count', async () => {
-    using image = await judged(efiIso({ ...common, ...efi, program: bytesContent(Buffer.alloc(34 << 20)) }))
+    using image = await judged(efiIso({ ...common, arch: 'arm64', program: bytesContent(Buffer.alloc(34 << 20)) }))
     expect(image.report).toMatch(/El Torito boot img : +1 +UEFI +y +none +0x0000 +0x00 +1 +512\n/u)
   })
 })
