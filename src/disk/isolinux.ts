@@ -30,8 +30,8 @@ const DIRECTORY = 'isolinux'
 const KERNEL = 'boot/kernel'
 const INITRD = 'boot/initrd.img'
 
-/** An x86 kernel takes no more bytes (Linux, arch/x86/include/asm/setup.h, COMMAND_LINE_SIZE with the zero at the end). */
-const COMMAND_LINE_LIMIT = 2047
+/** In bytes. An x86 kernel takes 2047 (Linux, arch/x86/include/asm/setup.h, `COMMAND_LINE_SIZE`), but isolinux 6.04 leaves out the last of so many. */
+const LONGEST_COMMAND_LINE = 2046
 
 /**
  * The tree with isolinux and what it boots, and the image that firmware starts.
@@ -53,9 +53,17 @@ export function withIsolinux(
   return { root: files.reduce((tree, [path, content]) => treeWithFile(tree, path, content), root), image }
 }
 
+/** @throws {LinuxkitError} `disk/command-line-too-long` */
 function configurationText(commandLine: string, hasInitrd: boolean): string {
   const line = singleLine(commandLine)
-  checkCommandLine([`BOOT_IMAGE=/${KERNEL}`, line, ...(hasInitrd ? [`initrd=/${INITRD}`] : [])].join(' '))
+  // What isolinux makes of it.
+  const size = Buffer.byteLength(`BOOT_IMAGE=/${KERNEL} ${line}${hasInitrd ? ` initrd=/${INITRD}` : ''}`)
+  if (size > LONGEST_COMMAND_LINE) {
+    const limit = `${size} bytes with what the boot loader adds, and ${LONGEST_COMMAND_LINE} are allowed`
+    throw new LinuxkitError('disk/command-line-too-long', `the command line of the kernel is too long for a BIOS to boot it: ${limit}`, {
+      hint: 'shorten "cmdline" of the kernel',
+    })
+  }
   return [
     'DEFAULT linux',
     'LABEL linux',
@@ -64,16 +72,6 @@ function configurationText(commandLine: string, hasInitrd: boolean): string {
     `  APPEND ${line}`,
     '',
   ].join('\n')
-}
-
-/** @param line with what isolinux adds to it, before and behind */
-function checkCommandLine(line: string): void {
-  const size = Buffer.byteLength(line)
-  if (size <= COMMAND_LINE_LIMIT) return
-  throw new LinuxkitError(
-    'disk/command-line-too-long',
-    `the kernel's command line is ${size - COMMAND_LINE_LIMIT} bytes too long: with what isolinux adds it may have ${COMMAND_LINE_LIMIT}`,
-  )
 }
 
 const CODE_SIZE = 440

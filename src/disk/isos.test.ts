@@ -78,7 +78,7 @@ describe('an image for BIOS', () => {
   })
 
   test('is refused when the kernel would not see the end of its command line', () => {
-    const most = 2047 - 'BOOT_IMAGE=/boot/kernel '.length
+    const most = 2046 - 'BOOT_IMAGE=/boot/kernel '.length
     const image =
       (length: number, parts: { readonly initrd?: Content } = {}) =>
       () =>
