@@ -1,4 +1,4 @@
-import { concatContents, type Content, type Range } from '../base/content.js'
+import type { Content, Range } from '../base/content.js'
 
 /** Content at a place of a medium. */
 export interface Extent {
@@ -34,15 +34,33 @@ export function shifted({ extents }: Extents, by: number): readonly Extent[] {
 
 /** The medium as one content, holes as zeros. */
 export function mediumContent({ size, extents }: Extents): Content {
-  const parts: Content[] = []
-  let end = 0
-  for (const { offset, content } of extents) {
-    if (offset > end) parts.push(zeros(offset - end))
-    parts.push(content)
-    end = offset + content.size
+  return extentsContent(size, () => extents)
+}
+
+/**
+ * A medium as one content, holes as zeros, of extents that may be made only as they are read.
+ * @param extents in the order of their offsets, the same ones on each call
+ */
+export function extentsContent(size: number, extents: () => Iterable<Extent>): Content {
+  return {
+    size,
+    async *open({ start, end }: Range = { start: 0, end: size }) {
+      let position = start
+      for (const { offset, content } of extents()) {
+        if (offset >= end) break
+        const last = Math.min(offset + content.size, end)
+        if (last <= position) continue
+        if (offset > position) yield* zeros(offset - position).open()
+        position = Math.max(offset, position)
+        for await (const chunk of content.open({ start: position - offset, end: last - offset })) {
+          position += chunk.length
+          yield chunk
+        }
+        if (position !== last) throw new Error(`the content of an extent at ${offset} ended at ${position}, expected ${last}`)
+      }
+      if (position < end) yield* zeros(end - position).open()
+    },
   }
-  if (size > end) parts.push(zeros(size - end))
-  return concatContents(parts)
 }
 
 const ZEROS = new Uint8Array(1 << 18)

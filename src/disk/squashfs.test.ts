@@ -9,7 +9,7 @@ import { bytesContent, concatContents, textContent } from '../base/content.js'
 import { zeros } from './extents.js'
 import { squashfs, type SquashfsOptions } from './squashfs.js'
 import { zlibCompressor, type SquashfsCompressor } from './squashfs-compressor.js'
-import { describeDirectory, scratchDirectory, someEntries, unpackTar } from './test-support.js'
+import { describeDirectory, describeXattrs, scratchDirectory, someEntries, unpackTar } from './test-support.js'
 
 const OPTIONS: SquashfsOptions = { compressor: zlibCompressor(6), time: 1492533000 }
 
@@ -35,7 +35,8 @@ describe('a squashfs', () => {
         await unpackTar(entries, fromTar)
         writeFileSync(path, await imageOf(entries, { blockSize }))
         unpack(path, fromImage)
-        expect(describeDirectory(fromImage)).toEqual(describeDirectory(fromTar))
+        expect(describeDirectory(fromImage, true)).toEqual(describeDirectory(fromTar, true))
+        expect(describeXattrs(fromImage)).toEqual(describeXattrs(fromTar))
       }),
       { numRuns: 12 },
     ))

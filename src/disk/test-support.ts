@@ -14,12 +14,18 @@ const isRoot = process.getuid?.() === 0
 /** Sizes about the borders of blocks, and some below them. */
 const SIZES = [0, 1, 5, 2000, 4032, 4033, 4095, 4096, 4097, 8192, 9000, 131071, 131072, 131073, 300000]
 
-/** The same few contents again and again: compressible, incompressible, with zeros at the beginning, all zeros. */
-function sample(size: number, kind: number): Buffer {
-  const bytes = Buffer.alloc(size)
-  if (kind < 2) for (let at = 0; at < size; at++) bytes[at] = kind === 0 ? at % 251 : Math.imul(at * at + 7, 0x9e3779b1) >>> 24
-  if (kind === 2) bytes.fill('x', Math.min(size, 140000))
-  return bytes
+const LARGEST = 300000
+/** Compressible, incompressible, zeros after a while, all zeros. */
+const SAMPLES = [
+  Buffer.alloc(LARGEST).map((_, at) => at % 251),
+  Buffer.alloc(LARGEST).map((_, at) => Math.imul(at * at + 7, 0x9e3779b1) >>> 24),
+  Buffer.alloc(LARGEST).fill('x', 0, 140000),
+  Buffer.alloc(LARGEST),
+]
+
+/** The same few contents again and again. */
+function sample(size: number, kind: number): Uint8Array {
+  return (SAMPLES[kind] ?? Buffer.alloc(0)).subarray(0, size)
 }
 
 const object = record({
@@ -80,14 +86,17 @@ export const someEntries: Arbitrary<readonly Entry[]> = array(object, { maxLengt
   return entries
 })
 
-/** What is seen of a tree on disk: one line for every object, and its extended attributes as getfattr has them. */
-export function describeDirectory(root: string): readonly string[] {
+/**
+ * What is seen of a tree on disk: one line for every object.
+ * @param exactly with what `fsck.erofs --extract` does not bring back: which names are one object, and the bits set-uid, set-gid and sticky
+ */
+export function describeDirectory(root: string, exactly: boolean): readonly string[] {
   const lines: string[] = []
   const firstNames = new Map<number, string>()
   const visit = (path: string): void => {
     const at = join(root, path)
     const status = lstatSync(at)
-    const same = status.isDirectory() ? path : (firstNames.get(status.ino) ?? path)
+    const same = status.isDirectory() || !exactly ? path : (firstNames.get(status.ino) ?? path)
     firstNames.set(status.ino, same)
     const data = status.isFile()
       ? `${status.size} ${createHash('sha256').update(readFileSync(at)).digest('hex')}`
@@ -96,12 +105,21 @@ export function describeDirectory(root: string): readonly string[] {
         : status.isDirectory() || status.isFIFO()
           ? ''
           : String(status.rdev)
-    lines.push([path, status.mode.toString(8), status.uid, status.gid, status.mtimeMs / 1000, same, data].join(' '))
+    lines.push(
+      [path, (exactly ? status.mode : status.mode & ~0o7000).toString(8), status.uid, status.gid, status.mtimeMs / 1000, same, data].join(
+        ' ',
+      ),
+    )
     if (status.isDirectory()) for (const name of readdirSync(at).sort()) visit(path === '' ? name : `${path}/${name}`)
   }
   visit('')
+  return lines
+}
+
+/** Extended attributes of all that is in a directory, as getfattr has them. */
+export function describeXattrs(root: string): readonly string[] {
   const xattrs = run('sh', ['-c', 'cd "$0" && getfattr -R -P -h -d -m - -e hex .', root]).toString()
-  return [...lines, ...xattrs.split('\n\n').sort()]
+  return xattrs.split('\n\n').sort()
 }
 
 /** A directory that is gone at the end of its scope. */
