@@ -1,4 +1,5 @@
-import type { Content, Range } from '../base/content.js'
+import { readAll, type Content, type Range } from '../base/content.js'
+import { inOrder } from '../base/parallel.js'
 
 /** Content at a place of a medium. */
 export interface Extent {
@@ -44,23 +45,47 @@ export function mediumContent({ size, extents }: Extents): Content {
 export function extentsContent(size: number, extents: () => Iterable<Extent>): Content {
   return {
     size,
-    async *open({ start, end }: Range = { start: 0, end: size }) {
-      let position = start
-      for (const { offset, content } of extents()) {
-        if (offset >= end) break
-        const last = Math.min(offset + content.size, end)
-        if (last <= position) continue
-        if (offset > position) yield* zeros(offset - position).open()
-        position = Math.max(offset, position)
-        for await (const chunk of content.open({ start: position - offset, end: last - offset })) {
-          position += chunk.length
+    async *open(range: Range = { start: 0, end: size }) {
+      const read = async ({ offset, content, part }: Piece) => {
+        const length = part.end - part.start
+        return { offset, length, chunks: length <= READ_AHEAD_SIZE ? [await readAll(content.open(part), length)] : content.open(part) }
+      }
+      for await (const { offset, length, chunks } of inOrder(piecesOf(extents(), range), READ_AHEAD, read)) {
+        let done = 0
+        for await (const chunk of chunks) {
+          done += chunk.length
           yield chunk
         }
-        if (position !== last) throw new Error(`the content of an extent at ${offset} ended at ${position}, expected ${last}`)
+        if (done !== length) throw new Error(`the content of an extent at ${offset} has ${done} bytes instead of ${length}`)
       }
-      if (position < end) yield* zeros(end - position).open()
     },
   }
+}
+
+/** So many small extents are read ahead, as reading one takes several trips to the disk; larger ones are not small compared to that. */
+const READ_AHEAD = 8
+const READ_AHEAD_SIZE = 1 << 16
+
+/** What is to be read of an extent or a hole. */
+interface Piece extends Extent {
+  readonly part: Range
+}
+
+function* piecesOf(extents: Iterable<Extent>, { start, end }: Range): Iterable<Piece> {
+  let position = start
+  const hole = (to: number): Piece => ({ offset: position, content: zeros(to - position), part: { start: 0, end: to - position } })
+  for (const { offset, content } of extents) {
+    if (offset >= end) break
+    const last = Math.min(offset + content.size, end)
+    if (last <= position) continue
+    if (offset > position) {
+      yield hole(offset)
+      position = offset
+    }
+    yield { offset, content, part: { start: position - offset, end: last - offset } }
+    position = last
+  }
+  if (position < end) yield hole(end)
 }
 
 const ZEROS = new Uint8Array(1 << 18)
