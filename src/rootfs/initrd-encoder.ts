@@ -19,7 +19,8 @@ export interface Initrd extends BootFiles {
   readonly initrd: Content
 }
 
-const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
+/** Which files of a tree these are. */
+export const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
   'boot/kernel': 'kernel',
   'boot/cmdline': 'cmdline',
   'boot/ucode.cpio': 'ucode',
