@@ -8,8 +8,9 @@ import { tarContent } from '../archive/tar-writer.js'
 import { run } from '../archive/test-support.js'
 import { bytesContent, readContent } from '../base/content.js'
 
-/** Only root can make devices and give files away. */
+/** Only root can make devices and give files away; others get files as their own, and not with every mode. */
 const isRoot = process.getuid?.() === 0
+const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
 /** Sizes about the borders of blocks, and some below them. */
 const SIZES = [0, 1, 5, 2000, 4032, 4033, 4095, 4096, 4097, 8192, 9000, 131071, 131072, 131073, 300000]
@@ -32,8 +33,10 @@ const object = record({
   parent: nat(7),
   name: constantFrom('a', 'B', '-', ' ', 'é', '\u{1F600}', 'file.txt', 'ab', '!x', 'n'.repeat(200)),
   kind: constantFrom('directory', 'file', 'file', 'file', 'symlink', 'hardlink', 'fifo', ...(isRoot ? ['character', 'block'] : [])),
-  permissions: nat(0o7777),
-  owners: isRoot ? tuple(constantFrom(0, 1, 65534, 65536, 4000000000), constantFrom(0, 5, 70000)) : tuple(nat(0), nat(0)),
+  permissions: isRoot ? nat(0o7777) : nat(0o777).map((mode) => mode | 0o600),
+  owners: isRoot
+    ? tuple(constantFrom(0, 1, 65534, 65536, 4000000000), constantFrom(0, 5, 70000))
+    : constantFrom<[number, number]>([self.uid, self.gid]),
   seconds: constantFrom(0, 1, 1492533000, 4294967295),
   size: constantFrom(...SIZES),
   sample: nat(3),
@@ -51,7 +54,7 @@ export const someEntries: Arbitrary<readonly Entry[]> = array(object, { maxLengt
   const directories = ['']
   const files: string[] = []
   const taken = new Set<string>()
-  const entries = [entry({ path: './', type: 'directory', mode: 0o751 })]
+  const entries = [entry({ path: './', type: 'directory', mode: 0o751, ...self })]
   for (const { parent, name, kind, permissions, owners, seconds, size, sample: content, xattrs, minor } of objects) {
     const path = `${directories[parent % directories.length] ?? ''}${name}`
     if (taken.has(path)) continue
