@@ -14,10 +14,15 @@ export function deviceNumber({ major, minor }: Device): number {
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0
 }
 
-/** How many names every object has that is not a directory. */
+/** How many names the objects have that have more than one. */
 export function countLinks(tree: TreeNode): ReadonlyMap<Entry, number> {
+  const seen = new Set<Entry>()
   const links = new Map<Entry, number>()
-  for (const { node } of walk(tree)) if (node.children === undefined) links.set(node.entry, (links.get(node.entry) ?? 0) + 1)
+  for (const { node } of walk(tree)) {
+    if (node.children !== undefined) continue
+    if (seen.has(node.entry)) links.set(node.entry, (links.get(node.entry) ?? 1) + 1)
+    seen.add(node.entry)
+  }
   return links
 }
 

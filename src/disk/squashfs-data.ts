@@ -159,5 +159,6 @@ function sharedSizes(files: readonly Entry[]): ReadonlySet<number> {
 async function digest(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of source) hash.update(chunk)
-  return hash.digest('base64')
+  // The shortest form that a string has in memory.
+  return hash.digest().toString('latin1')
 }
