@@ -5,6 +5,7 @@ import { checkInode, countLinks, deviceNumber, directoryLinks, unsupported } fro
 import type { SquashfsCompressor } from './squashfs-compressor.js'
 import { NO_FRAGMENT, type FileLocation } from './squashfs-data.js'
 import { encodeListing, type DirectoryName, type PlacedInode } from './squashfs-directory.js'
+import { longs, shorts, words } from './little-endian.js'
 import { MetadataWriter, METADATA_SIZE, reference } from './squashfs-metadata.js'
 import { NO_XATTRS, type SquashfsXattrs } from './squashfs-xattrs.js'
 
@@ -131,28 +132,28 @@ export class SquashfsInodes {
     // Linux counts `.` and `..`, which are not stored, as three bytes (fs/squashfs/dir.c).
     size += 3
     if (xattrs === NO_XATTRS && size <= METADATA_SIZE) {
-      return [TYPES.directory, [words(start.block, links), shorts(size, start.offset), words(parent)]]
+      return [TYPES.directory, [words([start.block, links]), shorts([size, start.offset]), words([parent])]]
     }
-    const extended = [words(links, size, start.block, parent), shorts(index.length, start.offset), words(xattrs)]
+    const extended = [words([links, size, start.block, parent]), shorts([index.length, start.offset]), words([xattrs])]
     return [TYPES.directory + EXTENDED, [...extended, ...index]]
   }
 
   async #object(entry: Entry, links: number): Promise<readonly [number, readonly Buffer[]]> {
     const xattrs = await this.#xattrs.idOf(entry)
     const withXattrs = (type: number, body: readonly Buffer[]): readonly [number, readonly Buffer[]] =>
-      xattrs === NO_XATTRS ? [type, body] : [type + EXTENDED, [...body, words(xattrs)]]
+      xattrs === NO_XATTRS ? [type, body] : [type + EXTENDED, [...body, words([xattrs])]]
     switch (entry.type) {
       case 'file':
         return fileInode(entry.content.size, links, this.#locations.get(entry) ?? NO_LOCATION, xattrs)
       case 'symlink': {
         const target = Buffer.from(entry.link)
-        return withXattrs(TYPES.symlink, [words(links, target.length), target])
+        return withXattrs(TYPES.symlink, [words([links, target.length]), target])
       }
       case 'block':
       case 'character':
-        return withXattrs(TYPES[entry.type], [words(links, deviceNumber(entry.device))])
+        return withXattrs(TYPES[entry.type], [words([links, deviceNumber(entry.device)])])
       case 'fifo':
-        return withXattrs(TYPES.fifo, [words(links)])
+        return withXattrs(TYPES.fifo, [words([links])])
       default:
         throw unsupported(entry, `a ${entry.type} is no inode`)
     }
@@ -161,32 +162,14 @@ export class SquashfsInodes {
 
 function fileInode(size: number, links: number, location: FileLocation, xattrs: number): readonly [number, readonly Buffer[]] {
   const { start, blocks, fragment, fragmentOffset, holes } = location
-  const list = words(...blocks)
+  const list = words(blocks)
   if (links === 1 && xattrs === NO_XATTRS && holes === 0 && size <= LATEST && start <= LATEST) {
-    return [TYPES.file, [words(start, fragment, fragmentOffset, size), list]]
+    return [TYPES.file, [words([start, fragment, fragmentOffset, size]), list]]
   }
-  return [TYPES.file + EXTENDED, [longs(start, size, holes), words(links, fragment, fragmentOffset, xattrs), list]]
+  return [TYPES.file + EXTENDED, [longs([start, size, holes]), words([links, fragment, fragmentOffset, xattrs]), list]]
 }
 
 /** Where in a listing, and in which metadata block, a run of names begins. */
 function indexEntry(listed: number, block: number, name: Buffer): Buffer {
-  return Buffer.concat([words(listed, block, name.length - 1), name])
-}
-
-function shorts(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 2)
-  for (const [index, value] of values.entries()) bytes.writeUInt16LE(value, index * 2)
-  return bytes
-}
-
-function words(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 4)
-  for (const [index, value] of values.entries()) bytes.writeUInt32LE(value, index * 4)
-  return bytes
-}
-
-function longs(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 8)
-  for (const [index, value] of values.entries()) bytes.writeBigUInt64LE(BigInt(value), index * 8)
-  return bytes
+  return Buffer.concat([words([listed, block, name.length - 1]), name])
 }

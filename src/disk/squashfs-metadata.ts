@@ -1,3 +1,4 @@
+import { longs } from './little-endian.js'
 import type { SquashfsCompressor } from './squashfs-compressor.js'
 
 /** Metadata is compressed in blocks of so many bytes (Linux, fs/squashfs/squashfs_fs.h, SQUASHFS_METADATA_SIZE). */
@@ -73,20 +74,19 @@ export interface LookupTable {
 }
 
 /**
- * @param records all of one size, which divides the size of a metadata block
+ * @param records one after another, all of one size, which divides the size of a metadata block
  * @param at where the table is put, from the beginning of the file system
  * @param header of the list of blocks
  */
 export async function lookupTable(
-  records: Iterable<Uint8Array>,
+  records: Uint8Array,
   at: number,
   compressor: SquashfsCompressor,
   header: Uint8Array = new Uint8Array(),
 ): Promise<LookupTable> {
   const writer = new MetadataWriter(compressor)
-  for (const record of records) await writer.write(record)
+  await writer.write(records)
   const { bytes, starts } = await writer.finish()
-  const list = Buffer.alloc(starts.length * 8)
-  for (const [index, start] of starts.entries()) list.writeBigUInt64LE(BigInt(at + start), index * 8)
+  const list = longs(starts.map((start) => at + start))
   return { bytes: Buffer.concat([bytes, header, list]), start: at + bytes.length }
 }

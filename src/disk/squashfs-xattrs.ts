@@ -54,7 +54,7 @@ export class SquashfsXattrs {
     const header = Buffer.alloc(16)
     header.writeBigUInt64LE(BigInt(at))
     header.writeUInt32LE(this.#records.length, 8)
-    const table = await lookupTable(this.#records, at + bytes.length, this.#compressor, header)
+    const table = await lookupTable(Buffer.concat(this.#records), at + bytes.length, this.#compressor, header)
     return { bytes: Buffer.concat([bytes, table.bytes]), start: table.start }
   }
 }

@@ -79,6 +79,15 @@ describe('a squashfs', () => {
     expect(statSync(path).size).toBeLessThan(20000)
   })
 
+  test('holds files of very many blocks', async () => {
+    using scratch = scratchDirectory()
+    const [path, target] = [join(scratch.path, 'image'), join(scratch.path, 'out')]
+    const content = concatContents([zeros(600 * 2 ** 20), textContent('the end')])
+    writeFileSync(path, await imageOf([entry({ path: 'large', type: 'file', content })], { blockSize: 1 << 12 }))
+    unpack(path, target)
+    expect(statSync(join(target, 'large')).size).toBe(content.size)
+  })
+
   test('has the same content once', async () => {
     const noise = Buffer.alloc(400000, 0).map((_, at) => Math.imul(at * at + 7, 0x9e3779b1) >>> 24)
     const once = await imageOf([file('a', noise), file('c', noise.subarray(1))])

@@ -1,7 +1,8 @@
 import type { Entry } from '../archive/entry.js'
 import { walk, type TreeNode } from '../archive/tree.js'
+import { longs, words } from './little-endian.js'
 import type { SquashfsCompressor } from './squashfs-compressor.js'
-import { SquashfsData } from './squashfs-data.js'
+import { SquashfsData, type Fragment } from './squashfs-data.js'
 import { SquashfsInodes } from './squashfs-inodes.js'
 import { lookupTable } from './squashfs-metadata.js'
 import { SquashfsXattrs } from './squashfs-xattrs.js'
@@ -84,9 +85,9 @@ export function squashfs(tree: TreeNode, options: SquashfsOptions): Squashfs {
       end += bytes.length
       return start
     }
-    const fragments = add(await lookupTable(data.fragments.map(fragmentRecord), end, compressor))
-    const exports = add(await lookupTable(writer.references.map(long), end, compressor))
-    const ids = add(await lookupTable(writer.ids.map(word), end, compressor))
+    const fragments = add(await lookupTable(encodeFragments(data.fragments), end, compressor))
+    const exports = add(await lookupTable(longs(writer.references), end, compressor))
+    const ids = add(await lookupTable(words(writer.ids), end, compressor))
     const counts = { inodeCount: writer.count, fragmentCount: data.fragments.length, idCount: writer.ids.length }
     const starts = { inodes, directories, fragments, exports, ids, xattrs: xattrs.isEmpty ? undefined : add(await xattrs.finish(end)) }
     tables = { root, ...counts, ...starts, size: end }
@@ -127,21 +128,11 @@ function encodeSuperblock(tables: Tables, { compressor, time, blockSize }: Squas
   return block
 }
 
-function fragmentRecord({ start, size }: { readonly start: number; readonly size: number }): Buffer {
-  const record = Buffer.alloc(16)
-  record.writeBigUInt64LE(BigInt(start))
-  record.writeUInt32LE(size, 8)
-  return record
-}
-
-function long(value: number): Buffer {
-  const record = Buffer.alloc(8)
-  record.writeBigUInt64LE(BigInt(value))
-  return record
-}
-
-function word(value: number): Buffer {
-  const record = Buffer.alloc(4)
-  record.writeUInt32LE(value)
-  return record
+function encodeFragments(fragments: readonly Fragment[]): Buffer {
+  const bytes = Buffer.alloc(fragments.length * 16)
+  for (const [index, { start, size }] of fragments.entries()) {
+    bytes.writeBigUInt64LE(BigInt(start), index * 16)
+    bytes.writeUInt32LE(size, index * 16 + 8)
+  }
+  return bytes
 }
