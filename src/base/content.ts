@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 
 /** A run of bytes: `start` is the first byte, `end` the first one after it. */
 export interface Range {
@@ -20,12 +20,11 @@ export const EMPTY: Content = bytesContent(new Uint8Array(0))
 
 /** Content held in memory. */
 export function bytesContent(bytes: Uint8Array): Content {
-  return {
-    size: bytes.length,
-    async *open(range = { start: 0, end: bytes.length }) {
-      if (range.end > range.start) yield bytes.subarray(range.start, range.end)
-    },
-  }
+  return { size: bytes.length, open: ({ start, end } = { start: 0, end: bytes.length }) => once(bytes.subarray(start, end)) }
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  if (bytes.length > 0) yield bytes
 }
 
 /** UTF-8 text held in memory. */
@@ -39,24 +38,31 @@ export function textContent(text: string): Content {
  * @param size length of the slice in bytes; the reading fails when the file ends before
  */
 export function fileContent(path: string, offset: number, size: number): Content {
-  return {
-    size,
-    async *open(range = { start: 0, end: size }) {
-      const file = await open(path, 'r')
-      try {
-        let position = offset + range.start
-        const end = offset + range.end
-        while (position < end) {
-          const buffer = Buffer.allocUnsafe(Math.min(CHUNK_SIZE, end - position))
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
-          if (bytesRead === 0) throw new Error(`${path} ended at byte ${position}, expected ${end}`)
-          position += bytesRead
-          yield buffer.subarray(0, bytesRead)
-        }
-      } finally {
-        await file.close()
-      }
-    },
+  return { size, open: ({ start, end } = { start: 0, end: size }) => readFile(path, offset + start, offset + end) }
+}
+
+/** As {@link fileContent}, of a file that stays open: for many small contents, opening takes longer than reading. */
+export function openFileContent(file: FileHandle, path: string, offset: number, size: number): Content {
+  return { size, open: ({ start, end } = { start: 0, end: size }) => readOpenFile(file, path, offset + start, offset + end) }
+}
+
+// Generators by themselves, because a generator that is a closure keeps a prototype of its own once it has been called, and trees have a content for each file.
+async function* readFile(path: string, start: number, end: number): AsyncIterable<Uint8Array> {
+  const file = await open(path, 'r')
+  try {
+    yield* readOpenFile(file, path, start, end)
+  } finally {
+    await file.close()
+  }
+}
+
+async function* readOpenFile(file: FileHandle, path: string, start: number, end: number): AsyncIterable<Uint8Array> {
+  for (let position = start; position < end;) {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_SIZE, end - position))
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
+    if (bytesRead === 0) throw new Error(`${path} ended at byte ${position}, expected ${end}`)
+    position += bytesRead
+    yield buffer.subarray(0, bytesRead)
   }
 }
 

@@ -29,3 +29,30 @@ export async function inParallel<Item, Result>(
   if (failure !== undefined) throw failure.error
   return results
 }
+
+/**
+ * Maps over a stream with at most `width` at work, and gives the results in the order of the items. Whoever stops reading early gets control
+ * back when nothing is at work any more.
+ */
+export async function* inOrder<Item, Result>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  width: number,
+  work: (item: Item) => Promise<Result>,
+): AsyncIterable<Result> {
+  const atWork: Promise<Result>[] = []
+  try {
+    for await (const item of items) {
+      const result = work(item)
+      // Awaited in its turn; until then a failure must not count as unhandled.
+      result.catch(() => {})
+      atWork.push(result)
+      const [first] = atWork
+      if (atWork.length < width || first === undefined) continue
+      yield await first
+      void atWork.shift()
+    }
+    for (const result of atWork) yield await result
+  } finally {
+    await Promise.allSettled(atWork)
+  }
+}

@@ -1,4 +1,5 @@
-import { concatContents, type Content, type Range } from '../base/content.js'
+import { readAll, type Content, type Range } from '../base/content.js'
+import { inOrder } from '../base/parallel.js'
 
 /** Content at a place of a medium. */
 export interface Extent {
@@ -34,15 +35,57 @@ export function shifted({ extents }: Extents, by: number): readonly Extent[] {
 
 /** The medium as one content, holes as zeros. */
 export function mediumContent({ size, extents }: Extents): Content {
-  const parts: Content[] = []
-  let end = 0
-  for (const { offset, content } of extents) {
-    if (offset > end) parts.push(zeros(offset - end))
-    parts.push(content)
-    end = offset + content.size
+  return extentsContent(size, () => extents)
+}
+
+/**
+ * A medium as one content, holes as zeros, of extents that may be made only as they are read.
+ * @param extents in the order of their offsets, the same ones on each call
+ */
+export function extentsContent(size: number, extents: () => Iterable<Extent>): Content {
+  return {
+    size,
+    async *open(range: Range = { start: 0, end: size }) {
+      const read = async ({ offset, content, part }: Piece) => {
+        const length = part.end - part.start
+        return { offset, length, chunks: length <= READ_AHEAD_SIZE ? [await readAll(content.open(part), length)] : content.open(part) }
+      }
+      for await (const { offset, length, chunks } of inOrder(piecesOf(extents(), range), READ_AHEAD, read)) {
+        let done = 0
+        for await (const chunk of chunks) {
+          done += chunk.length
+          yield chunk
+        }
+        if (done !== length) throw new Error(`the content of an extent at ${offset} has ${done} bytes instead of ${length}`)
+      }
+    },
   }
-  if (size > end) parts.push(zeros(size - end))
-  return concatContents(parts)
+}
+
+/** So many small extents are read ahead, as reading one takes several trips to the disk; larger ones are not small compared to that. */
+const READ_AHEAD = 8
+const READ_AHEAD_SIZE = 1 << 16
+
+/** What is to be read of an extent or a hole. */
+interface Piece extends Extent {
+  readonly part: Range
+}
+
+function* piecesOf(extents: Iterable<Extent>, { start, end }: Range): Iterable<Piece> {
+  let position = start
+  const hole = (to: number): Piece => ({ offset: position, content: zeros(to - position), part: { start: 0, end: to - position } })
+  for (const { offset, content } of extents) {
+    if (offset >= end) break
+    const last = Math.min(offset + content.size, end)
+    if (last <= position) continue
+    if (offset > position) {
+      yield hole(offset)
+      position = offset
+    }
+    yield { offset, content, part: { start: position - offset, end: last - offset } }
+    position = last
+  }
+  if (position < end) yield hole(end)
 }
 
 const ZEROS = new Uint8Array(1 << 18)

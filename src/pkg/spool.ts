@@ -1,6 +1,6 @@
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileContent, EMPTY, type Content } from '../base/content.js'
+import { openFileContent, EMPTY, type Content } from '../base/content.js'
 import { sweepTemporaries, temporaryName } from '../base/files.js'
 
 /**
@@ -25,7 +25,7 @@ export class Spool implements AsyncDisposable {
     await sweepTemporaries(parent)
     const directory = await mkdtemp(join(parent, `${temporaryName()}-`))
     const path = join(directory, 'spool')
-    return new Spool(directory, path, await open(path, 'wx', 0o600))
+    return new Spool(directory, path, await open(path, 'wx+', 0o600))
   }
 
   /** Reads a stream to its end and gives what it held, to be read as often as wanted while the spool lives. */
@@ -39,7 +39,7 @@ export class Spool implements AsyncDisposable {
         this.#end += bytesWritten
       }
     }
-    return this.#end === start ? EMPTY : fileContent(this.#path, start, this.#end - start)
+    return this.#end === start ? EMPTY : openFileContent(this.#file, this.#path, start, this.#end - start)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

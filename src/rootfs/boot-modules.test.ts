@@ -39,6 +39,20 @@ it('chooses modules with all that they need, and cuts the indexes to them', asyn
   })
 })
 
+it('knows soft dependencies by their aliases', async () => {
+  const index = await readModuleIndex(
+    tree({
+      'lib/modules/6.1/modules.dep': 'fs/erofs.ko: lib/libcrc32c.ko\nlib/libcrc32c.ko:\nx86/crc32c-intel.ko:\ncrypto/crc32c_generic.ko:\n',
+      'lib/modules/6.1/modules.alias': 'alias crypto-crc32c crc32c_intel\nalias crypto-crc32c crc32c_generic\nalias crypto-* other\n',
+      'lib/modules/6.1/modules.softdep': 'softdep libcrc32c pre: crypto_crc32c\n',
+    }),
+  )
+  if (index === undefined) throw new Error('no index')
+  const { files, indexes } = chooseModules(index, ['erofs'], false)
+  expect([...files].sort()).toEqual(['crypto/crc32c_generic.ko', 'fs/erofs.ko', 'lib/libcrc32c.ko', 'x86/crc32c-intel.ko'])
+  expect(indexes['modules.alias']).toBe('alias crypto-crc32c crc32c_intel\nalias crypto-crc32c crc32c_generic\n')
+})
+
 it('adds the drivers of disks with what they depend on', async () => {
   const index = await readModuleIndex(tree(TREE))
   if (index === undefined) throw new Error('no index')

@@ -60,13 +60,17 @@ export function chooseModules({ release, texts }: ModuleIndex, names: readonly s
     const [path = '', needed = ''] = line.split(':', 2)
     dependencies.set(moduleName(path), [path, ...needed.split(' ').filter((word) => word !== '')])
   }
+  const aliases = literalAliases(texts['modules.alias'])
   const files = new Set<string>()
   const chosen = new Set<string>()
   const pending = [...names, ...(withStorage ? STORAGE_DRIVERS : [])].map(canonical)
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (chosen.has(name)) continue
     const paths = dependencies.get(name)
-    if (paths === undefined) continue
+    if (paths === undefined) {
+      pending.push(...(aliases.get(name) ?? []).filter((module) => dependencies.has(module)))
+      continue
+    }
     chosen.add(name)
     for (const path of paths) {
       files.add(path)
@@ -101,6 +105,19 @@ function softDependencies(text: string, name: string): readonly string[] {
     const end = words.indexOf('post:', start)
     return words.slice(start + 1, end === -1 ? undefined : end).map(canonical)
   })
+}
+
+/** Modules by the names that soft dependencies call them by beside their own, as `crc32c` is any of those that compute one. */
+function literalAliases(text: string): ReadonlyMap<string, readonly string[]> {
+  const aliases = new Map<string, string[]>()
+  for (const line of lines(text)) {
+    const [, name = '', module = ''] = line.split(' ')
+    if (/[*?[]/.test(name)) continue
+    const modules = aliases.get(canonical(name)) ?? []
+    modules.push(canonical(module))
+    aliases.set(canonical(name), modules)
+  }
+  return aliases
 }
 
 function lines(text: string): readonly string[] {

@@ -28,7 +28,8 @@ export interface InitrdCompressor<Facts extends { readonly size: number }> {
   join(fragments: readonly Fragment<Facts>[], end: Uint8Array): Content | Promise<Content>
 }
 
-const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
+/** Which files of a tree these are. */
+export const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
   'boot/kernel': 'kernel',
   'boot/cmdline': 'cmdline',
   'boot/ucode.cpio': 'ucode',
