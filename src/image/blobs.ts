@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileContent, readContent, type Content, type Range } from '../base/content.js'
 import { DigestMeter, isDigest, type Digest } from '../base/digest.js'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
 import { sweepTemporaries, TEMPORARY_PREFIX } from '../base/files.js'
 import type { BlobId } from './oci.js'
+
+/** Milliseconds; clocks may be a little behind. */
+const NO_AGE = -1000
 
 /** Files named by the digest of their bytes (OCI image-spec, image-layout.md "Blobs"). A file under such a name is complete and never changes. */
 export class BlobStore {
@@ -46,20 +49,9 @@ export class BlobStore {
     }
   }
 
-  /**
-   * Whether the blob is there in full length. Its age starts anew, so that a collection of garbage that runs while an
-   * image is being put together leaves it alone (see `collectGarbage`).
-   */
+  /** Whether the blob is there in full length. */
   async has(blob: BlobId): Promise<boolean> {
-    const path = this.path(blob.digest)
-    const status = await stat(path).catch(absentIfMissing)
-    if (status?.size !== blob.size) return false
-    const now = new Date()
-    // A cache that may only be read has no garbage collected either.
-    await utimes(path, now, now).catch((error: unknown) => {
-      if (!isSystemError(error)) throw error
-    })
-    return true
+    return (await stat(this.path(blob.digest)).catch(absentIfMissing))?.size === blob.size
   }
 
   /**
@@ -77,14 +69,14 @@ export class BlobStore {
     return (await readContent(this.content(blob))).toString('utf8')
   }
 
-  /** All blobs, with the time in milliseconds at which they were last written or asked for. */
-  async list(): Promise<readonly (BlobId & { readonly usedAt: number })[]> {
-    const blobs = []
+  /** All blobs, with the sizes that their files have. */
+  async list(): Promise<readonly BlobId[]> {
+    const blobs: BlobId[] = []
     for (const name of (await readdir(this.#directory)).sort()) {
       const digest = `sha256:${name}`
       if (!isDigest(digest)) continue
       const status = await stat(this.path(digest)).catch(absentIfMissing)
-      if (status !== undefined) blobs.push({ digest, size: status.size, usedAt: status.mtimeMs })
+      if (status !== undefined) blobs.push({ digest, size: status.size })
     }
     return blobs
   }
@@ -93,9 +85,20 @@ export class BlobStore {
     await rm(this.path(digest), { force: true })
   }
 
-  /** Removes what killed writers left, when nothing was added to it for `olderThanMs`. */
-  async sweep(olderThanMs: number): Promise<void> {
-    await sweepTemporaries(this.#directory, olderThanMs)
+  /** Removes what killed writers left. Only when nobody writes. */
+  async sweep(): Promise<void> {
+    await sweepTemporaries(this.#directory, NO_AGE)
+  }
+
+  /** Whether a blob's file holds the bytes that its name says; a damaged one is removed. @throws {LinuxkitError} `image/missing-blob` */
+  async verify(blob: BlobId): Promise<boolean> {
+    try {
+      for await (const _ of this.content(blob).open());
+      return true
+    } catch (error) {
+      if (error instanceof LinuxkitError && error.code === 'image/corrupt-blob') return false
+      throw error
+    }
   }
 
   async *#open(blob: BlobId, range?: Range): AsyncIterable<Uint8Array> {
@@ -103,6 +106,7 @@ export class BlobStore {
     const status = await stat(path).catch(absentIfMissing)
     const hint = 'pull or build the image again'
     if (status === undefined) throw new LinuxkitError('image/missing-blob', `${blob.digest} is not in the image cache`, { hint })
+    // Not removed, for it may be the descriptor that is wrong; one that is cut off is written anew by whoever needs it.
     if (status.size !== blob.size) {
       throw new LinuxkitError('image/corrupt-blob', `${path} has ${status.size} bytes instead of ${blob.size}`, { hint })
     }
@@ -110,9 +114,15 @@ export class BlobStore {
     const meter = new DigestMeter()
     yield* range === undefined ? meter.through(content.open()) : content.open(range)
     if (range === undefined && meter.digest() !== blob.digest) {
-      await this.remove(blob.digest)
+      await this.#removeDamaged(blob.digest, status.ino)
       throw new LinuxkitError('image/corrupt-blob', `${path} was damaged and has been removed from the image cache`, { hint })
     }
+  }
+
+  /** Another process may have replaced the file since it was opened: that one is good. */
+  async #removeDamaged(digest: Digest, inode: number): Promise<void> {
+    const status = await stat(this.path(digest)).catch(absentIfMissing)
+    if (status?.ino === inode) await this.remove(digest)
   }
 }
 

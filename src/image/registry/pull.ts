@@ -33,6 +33,7 @@ export interface Pulled {
 export async function pullImage(reference: Reference, { cache, client, platform, progress }: PullOptions): Promise<Pulled> {
   const id = `pull ${reference.text}`
   progress({ type: 'start', id, title: `${reference.text} from ${client.hostOf(reference)}` })
+  await using _ = await cache.hold()
   const root = await fetchManifest(reference, client, reference.digest)
   const manifests: readonly Fetched[] = isIndex(root.document)
     ? await fetchImages(reference, root.document, platform, client)
@@ -58,7 +59,7 @@ export async function pullImage(reference: Reference, { cache, client, platform,
     () => {},
   )
   for (const { bytes, descriptor } of [...manifests, root]) await cache.writeBlob(once(bytes), descriptor)
-  await cache.setName(reference.text, root.descriptor)
+  await cache.setName(reference.text, root.descriptor, [...blobs.values(), ...[...manifests, root].map(({ descriptor }) => descriptor)])
   progress({ type: 'finish', id })
   return { image: (manifests[0] ?? root).descriptor, fromIndex: isIndex(root.document) }
 }
