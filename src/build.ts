@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Arch } from './base/arch.js'
 import { isSystemError, LinuxkitError } from './base/errors.js'
 import type { Progress } from './base/progress.js'
@@ -7,6 +7,9 @@ import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
 import { warningsOf } from './config/warnings.js'
 import { openCache } from './image/cache.js'
+import type { EngineClient } from './image/engine/client.js'
+import { lockCached, readImageLock, writeImageLock } from './image/image-lock.js'
+import { parseReference, type Reference } from './image/reference.js'
 import { RegistryClient } from './image/registry/client.js'
 import { mirrorsOf } from './image/registry/mirrors.js'
 import { findFormat } from './output/formats.js'
@@ -14,7 +17,7 @@ import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
 import { WorkTrees } from './pkg/work-tree.js'
-import { provideImages, provideLayout } from './pkg/provide-images.js'
+import { provideImages, provideLayout, type ProvideOptions } from './pkg/provide-images.js'
 import { earlierParts, partLocation } from './rootfs/earlier-parts.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
@@ -40,6 +43,12 @@ export interface BuildOptions {
   readonly mirrors?: readonly string[] | undefined
   /** Fetches every image that is not a package anew. */
   readonly pull?: boolean | undefined
+  /** Whether the network is forbidden: images that are not in the cache are an error that names all of them. */
+  readonly offline?: boolean | undefined
+  /** Whether images are looked for in the local container engine first; see `engineEndpoint`. */
+  readonly docker?: boolean | undefined
+  /** Whether the digests of the images are written into the lock file beside the last source. One that is there is used in any case. */
+  readonly lock?: boolean | undefined
   /** A tar of an earlier build, from which the lines that have not changed are taken. */
   readonly inputTar?: string | undefined
   /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
@@ -63,27 +72,48 @@ export function defaultName(sources: readonly string[]): string {
  * @throws {LinuxkitError} for whatever is wrong with the input, before anything is written
  */
 export async function build(options: BuildOptions): Promise<readonly string[]> {
+  try {
+    return await buildOnce(options)
+  } catch (error) {
+    // The damaged blob is gone, so another attempt fetches it; standard input cannot be read again.
+    if (!(error instanceof LinuxkitError) || error.code !== 'image/corrupt-blob' || options.sources.includes('-')) throw error
+    options.progress({ type: 'warning', message: `${error.message}; fetching it anew` })
+    return buildOnce(options)
+  }
+}
+
+async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
   const { destination, progress, signal } = options
   const formats = options.formats.map(findFormat)
   await checkDestination(destination, formats)
   await checkInput(options, formats)
+  checkOffline(options)
   const loaded = await load(options)
   const cache = await openCache(options.cacheDirectory)
-  const provide = {
+  const lock = lockPath(options.sources)
+  if (lock === undefined && options.lock === true) throw noLock()
+  const provide: ProvideOptions = {
     cache,
     arch: options.arch,
     packages: loaded.packages,
     placeOf: loaded.placeOf,
     registry: new RegistryClient({ mirrors: mirrorsOf(options.mirrors ?? [], process.env), environment: process.env, progress, signal }),
     pull: options.pull ?? false,
+    offline: options.offline ?? false,
+    engine: options.docker === true ? await openEngine(signal) : undefined,
+    lock: lock === undefined ? undefined : await readImageLock(lock),
     mirror: options.debianMirror,
     progress,
     signal,
   }
   const earlier = options.inputTar === undefined ? undefined : await earlierParts(loaded.config, options.inputTar, { ...options, cache })
   const wanted = [...imageNames(loaded.config)].filter(([location]) => earlier?.part(partLocation(location)) === undefined)
+  const imageOf = await provideImages(new Map(wanted), provide)
+  if (lock !== undefined && options.lock === true) {
+    await writeImageLock(lock, await lockCached(cache, lockedReferences(loaded), provide.lock))
+  }
   const plan = await planImage(loaded.config, {
-    imageOf: await provideImages(new Map(wanted), provide),
+    imageOf,
     layoutOf: (location, name, platforms) => provideLayout(location, name, platforms, provide),
     placeOf: loaded.placeOf,
     decompressKernel: options.decompressKernel ?? false,
@@ -106,6 +136,53 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
 /** The merged configuration as yml, with its packages' tags in place. Nothing is built. */
 export async function dryRun(options: LoadSources): Promise<string> {
   return dryRunYaml((await load(options)).config)
+}
+
+/**
+ * What a lock file of configurations has to hold, and where it is.
+ * @throws {LinuxkitError} `lock/no-file` when the last source is not a file
+ */
+export async function lockedImages(options: LoadSources): Promise<{ readonly path: string; readonly references: readonly Reference[] }> {
+  const path = lockPath(options.sources)
+  if (path === undefined) throw noLock()
+  return { path, references: lockedReferences(await load(options)) }
+}
+
+/** The lock file of the last source stands beside it; standard input and URLs have none. */
+function lockPath(sources: readonly string[]): string | undefined {
+  const last = sources.at(-1) ?? '-'
+  return last === '-' || /^https?:/.test(last) ? undefined : join(dirname(last), `${defaultName(sources)}.lock`)
+}
+
+function noLock(): LinuxkitError {
+  return new LinuxkitError('lock/no-file', 'the lock file stands beside the last yml, and that is not a file', {
+    hint: 'name a file as the last yml',
+  })
+}
+
+/** Every image but the packages, whose tags say what they are made from. */
+function lockedReferences({ config, packages }: LoadedConfig): readonly Reference[] {
+  const layouts = config.volumes.flatMap(({ image, format }) => (format === 'oci' && image !== undefined && image !== '' ? [image] : []))
+  return [...imageNames(config).values(), ...layouts].map(parseReference).filter(({ text }) => !packages.has(text))
+}
+
+async function openEngine(signal: AbortSignal): Promise<EngineClient> {
+  const { EngineClient } = await import('./image/engine/client.js')
+  const { engineEndpoint } = await import('./image/engine/endpoint.js')
+  return new EngineClient({ endpoint: await engineEndpoint(process.env), signal })
+}
+
+function checkOffline({ offline, pull, docker, lock, sources }: BuildOptions): void {
+  if (docker === true && lock === true) {
+    throw new LinuxkitError(
+      'build/lock',
+      '--docker and --lock exclude each other: what the container engine has need not be in any registry',
+    )
+  }
+  if (offline !== true) return
+  if (pull === true) throw new LinuxkitError('build/offline', '--offline and --pull exclude each other')
+  const url = sources.find((source) => /^https?:/.test(source))
+  if (url !== undefined) throw new LinuxkitError('build/offline', `--offline forbids to fetch ${url}`, { hint: 'name a file' })
 }
 
 type LoadSources = Pick<BuildOptions, 'sources' | 'progress' | 'signal'>

@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addBuildCommand } from './build.js'
 import { addCacheCommand } from './cache.js'
 import type { CliContext } from './context.js'
+import { addLockCommand } from './lock.js'
 import { addPkgCommand } from './pkg.js'
 import { createRenderer, type Renderer, type Verbosity } from './progress.js'
 import { addRunCommand } from './run.js'
@@ -17,6 +18,8 @@ interface GlobalOptions {
   readonly verbose?: number
   readonly mirror: readonly string[]
 }
+
+const DEFAULT_CACHE = join(homedir(), '.linuxkit', 'cache')
 
 /** Four levels, as LinuxKit has them: errors, info, debug, trace. */
 function parseVerbose(text: string): number {
@@ -45,7 +48,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return {
       signal: controller.signal,
       progress: renderer.progress,
-      cacheDirectory: options.cache,
+      // An empty variable or flag counts as none, as in LinuxKit.
+      cacheDirectory: options.cache || DEFAULT_CACHE,
       mirrors: options.mirror,
       print: (line) => void process.stdout.write(`${line}\n`),
     }
@@ -58,7 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .addOption(
       new Option('--cache <directory>', 'where images and downloads are kept')
         .env('LINUXKIT_CACHE')
-        .default(join(homedir(), '.linuxkit', 'cache'), '~/.linuxkit/cache'),
+        .default(DEFAULT_CACHE, '~/.linuxkit/cache'),
     )
     .addOption(
       new Option('--mirror <[registry=]url>', 'where to ask for images of a registry, or of all (repeatable; also LINUXKIT_MIRROR)')
@@ -75,6 +79,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
   addBuildCommand(program, context)
   addCacheCommand(program, context)
+  addLockCommand(program, context)
   addPkgCommand(program, context)
   addRunCommand(program, context)
   addSchemaCommand(program, context)

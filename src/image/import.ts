@@ -130,7 +130,8 @@ function fullName(name: string): string {
   }
 }
 
-function onlyImage(images: readonly ArchivedImage[], wanted: string): Descriptor {
+/** @throws {LinuxkitError} `image/bad-archive` when there is none, or several different ones */
+export function onlyImage(images: readonly ArchivedImage[], wanted: string): Descriptor {
   const distinct = new Map(images.map(({ descriptor }) => [descriptor.digest, descriptor]))
   const [first] = distinct.values()
   if (first === undefined) throw bad('it has no images')

@@ -1,9 +1,12 @@
 import type { Arch } from '../base/arch.js'
-import { LinuxkitError, type Place } from '../base/errors.js'
+import type { Digest } from '../base/digest.js'
+import { LinuxkitError, LinuxkitErrors, type Place } from '../base/errors.js'
 import { inParallel } from '../base/parallel.js'
 import type { Progress } from '../base/progress.js'
 import type { ImageCache } from '../image/cache.js'
 import type { CachedImage } from '../image/cached-image.js'
+import type { EngineClient } from '../image/engine/client.js'
+import { lockKey, type ImageLock } from '../image/image-lock.js'
 import { imageLayout, type ImageLayout } from '../image/layout.js'
 import { parseReference, type Reference } from '../image/reference.js'
 import type { RegistryClient } from '../image/registry/client.js'
@@ -18,10 +21,22 @@ export interface ProvideOptions {
   readonly registry: RegistryClient
   /** Fetches every image that is not a package anew, be it in the cache or not. */
   readonly pull: boolean
+  /** Whether neither registries nor Debian mirrors may be asked: what is not in the cache is an error. */
+  readonly offline: boolean
+  /** Looked at before cache and registry, unless images are fetched anew. Images of a lock file are not looked for there. */
+  readonly engine?: EngineClient | undefined
+  /** Digests that images have to have, packages excepted: the tag of a package says what it is made from. */
+  readonly lock?: ImageLock | undefined
   /** See `BuildOptions.mirror` of the builder. */
   readonly mirror?: string | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
+}
+
+/** An image, and the first line that names it. */
+interface Wanted {
+  readonly reference: Reference
+  readonly location: string
 }
 
 /** One unpacks while the other waits for the network or the disk; more would only need more memory. */
@@ -36,19 +51,26 @@ export async function provideImages(
   names: ReadonlyMap<string, string>,
   options: ProvideOptions,
 ): Promise<(location: string) => CachedImage> {
-  const wanted = new Map<string, { readonly reference: Reference; readonly location: string }>()
+  const wanted = new Map<string, Wanted>()
   for (const [location, name] of names) {
     const reference = parseReference(name)
     if (!wanted.has(reference.text)) wanted.set(reference.text, { reference, location })
   }
   const found = new Map<string, CachedImage>()
+  const missing: Wanted[] = []
+  const fromEngine = engineOf(options)
+  for (const one of wanted.values()) {
+    const anew = options.pull && !options.packages.has(one.reference.text)
+    const image = anew ? undefined : ((await fromEngine(one.reference)) ?? (await find(one.reference, options)))
+    if (image === undefined) missing.push(one)
+    else found.set(one.reference.text, image)
+  }
+  if (options.offline && missing.length > 0) throw missingOffline(missing, options)
   const directories: string[] = []
-  for (const { reference, location } of wanted.values()) {
+  for (const { reference, location } of missing) {
     const directory = options.packages.get(reference.text)
-    const image = options.pull && directory === undefined ? undefined : await find(reference, options)
-    if (image !== undefined) found.set(reference.text, image)
-    else if (directory !== undefined) directories.push(directory)
-    else await pull(reference, location, options)
+    if (directory === undefined) await pull(reference, location, options)
+    else directories.push(directory)
   }
   if (directories.length > 0) await buildMissing(directories, options)
 
@@ -78,24 +100,72 @@ export async function provideLayout(
   options: ProvideOptions,
 ): Promise<ImageLayout> {
   const reference = parseReference(name)
-  const layout = await imageLayout(options.cache, reference, platforms)
+  const layout = await imageLayout(options.cache, reference, platforms, pinned(reference, options))
   if (layout === undefined) throw notFound(location, reference, options)
   return layout
 }
 
 /** The image in the cache. A package that is there for other architectures only is missing; anybody else's image is what it is. */
-async function find(reference: Reference, { cache, arch, packages }: ProvideOptions): Promise<CachedImage | undefined> {
+async function find(reference: Reference, options: ProvideOptions): Promise<CachedImage | undefined> {
+  const { cache, arch, packages } = options
   try {
-    return await cache.find(reference, { os: 'linux', architecture: arch })
+    return await cache.find(reference, { os: 'linux', architecture: arch }, pinned(reference, options))
   } catch (error) {
     if (error instanceof LinuxkitError && error.code === 'image/no-platform' && packages.has(reference.text)) return undefined
     throw error
   }
 }
 
+/** The digest that a reference stands for: its own, or that of the lock file. */
+function pinned(reference: Reference, { lock, packages }: ProvideOptions): Digest | undefined {
+  return reference.digest ?? (packages.has(reference.text) ? undefined : lock?.get(lockKey(reference))?.digest)
+}
+
+/** Asks the container engine, when there is one to ask. One that does not answer is a warning, and is not asked again. */
+function engineOf(options: ProvideOptions): (reference: Reference) => Promise<CachedImage | undefined> {
+  const { arch, cache, progress, pull: anew, signal } = options
+  let engine = anew ? undefined : options.engine
+  return async (reference) => {
+    if (engine === undefined || pinned(reference, options) !== undefined) return undefined
+    const { engineImage } = await import('../image/engine/engine-image.js')
+    try {
+      return await engineImage(reference, { cache, engine, platform: { os: 'linux', architecture: arch }, progress, signal })
+    } catch (error) {
+      if (!(error instanceof LinuxkitError) || error.code !== 'engine/unreachable') throw error
+      engine = undefined
+      progress({ type: 'warning', message: `${error.message}; images are taken from the cache and from registries` })
+      return undefined
+    }
+  }
+}
+
+/** All that is missing, so that the user fetches it in one go. */
+function missingOffline(missing: readonly Wanted[], options: ProvideOptions): LinuxkitError {
+  const errors = missing.map(({ reference, location }) => {
+    const directory = options.packages.get(reference.text)
+    const digest = pinned(reference, options)
+    const name = digest === undefined || reference.digest !== undefined ? reference.text : `${reference.text}@${digest}`
+    return new LinuxkitError(
+      'image/offline',
+      `${location}: ${name} for linux/${options.arch} is not in the cache, and --offline forbids to fetch it`,
+      {
+        where: options.placeOf(location),
+        hint:
+          directory === undefined
+            ? `where there is a network: linuxkit cache pull --platform linux/${options.arch} ${name}`
+            : `where there is a network: linuxkit pkg build --platforms linux/${options.arch} ${directory}`,
+      },
+    )
+  })
+  return new LinuxkitErrors('image/offline', `${errors.length} images are missing`, errors)
+}
+
 /** Fetches an image; what goes wrong is told with the line that names it. */
-async function pull(reference: Reference, location: string, { arch, cache, registry, placeOf, progress }: ProvideOptions): Promise<void> {
+async function pull(named: Reference, location: string, options: ProvideOptions): Promise<void> {
+  const { arch, cache, registry, placeOf, progress } = options
   const { pullImage } = await import('../image/registry/pull.js')
+  const digest = pinned(named, options)
+  const reference = digest === undefined || digest === named.digest ? named : parseReference(`${named.text}@${digest}`)
   try {
     await pullImage(reference, { cache, client: registry, platform: { os: 'linux', architecture: arch }, progress })
   } catch (error) {
@@ -103,7 +173,12 @@ async function pull(reference: Reference, location: string, { arch, cache, regis
     const missing = error.code === 'registry/not-found' || error.code === 'registry/denied'
     throw new LinuxkitError(error.code, `${location}: cannot pull ${reference.text} for linux/${arch}: ${error.message}`, {
       where: placeOf(location),
-      hint: missing ? `${error.hint}; an image of your own is named by "@pkg:DIRECTORY"` : error.hint,
+      hint:
+        reference !== named && missing
+          ? 'the lock file asks for this digest; "linuxkit lock update" takes what the registry has now'
+          : missing
+            ? `${error.hint}; an image of your own is named by "@pkg:DIRECTORY"`
+            : error.hint,
       cause: error,
     })
   }
