@@ -79,7 +79,7 @@ async function letLoose(script: string, directory: string, mirror: string): Prom
   let started = 0
   let killed = 0
   const succession = async (): Promise<void> => {
-    while (Date.now() < end) {
+    while (Date.now() < end || killed === 0) {
       started += 1
       const child = spawn(process.execPath, [script, String(random(1_000_000)), directory, mirror, String(ACTIONS_OF_A_PROCESS)], {
         stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { entry } from '../archive/entry.js'
 import { gzip } from '../archive/gzip.js'
 import { chunked, gather, run } from '../archive/test-support.js'
-import { textContent } from '../base/content.js'
+import { bytesContent, textContent } from '../base/content.js'
+import { digestOf } from '../base/digest.js'
 import type { ImageCache } from './cache.js'
 import { exportImage, type ExportFormat } from './export.js'
 import { addToIndex } from './image-writer.js'
@@ -64,6 +65,7 @@ async function imported(cache: ImageCache, archive: AsyncIterable<Uint8Array>, n
 }
 
 const hex = '0'.repeat(64)
+const file = (path: string, text: string) => entry({ path, type: 'file', content: textContent(text) })
 
 describe('importImages', () => {
   it('takes back what was exported, under the name in the archive or another', async () => {
@@ -123,6 +125,33 @@ describe('importImages', () => {
     ).toBe('etc\netc/arm64\netc/common\n')
   })
 
+  it('takes an archive of an old Docker, where a layer that comes again is a link', async () => {
+    const tar = await gather(tarOf(layer('twice')))
+    const config = JSON.stringify({
+      architecture: 'arm64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: [digestOf(tar), digestOf(tar)] },
+    })
+    const [first, second] = ['a'.repeat(64), 'b'.repeat(64)]
+    const configFile = `${digestOf(config).slice(7)}.json`
+    const description = [
+      { Config: configFile, RepoTags: ['org/old:1', 'org/old:2'], Layers: [`${first}/layer.tar`, `${second}/layer.tar`] },
+    ]
+    const archive = tarOf([
+      entry({ path: `${second}/layer.tar`, type: 'symlink', link: `../${first}/layer.tar` }),
+      file(`${first}/VERSION`, '1.0'),
+      entry({ path: `${first}/layer.tar`, type: 'file', content: bytesContent(tar) }),
+      file(configFile, config),
+      file('manifest.json', JSON.stringify(description)),
+    ])
+    const cache = await temporaryCache()
+    expect(await imported(cache, archive)).toEqual(['docker.io/org/old:1', 'docker.io/org/old:2'])
+    const { manifest } = await findImage(cache, 'org/old:2', 'arm64')
+    expect(manifest.layers.map(({ digest }) => digest)).toEqual([digestOf(tar), digestOf(tar)])
+    // Layer, config and manifest.
+    expect(await cache.blobs.list()).toHaveLength(3)
+  })
+
   it('refuses a Docker archive whose layer is not the one of its config', async () => {
     const archive = await exported(await filledCache(), 'docker')
     const wrong = Buffer.from(archive.toString('latin1').replace(/"diff_ids":\["sha256:\w{64}/, `"diff_ids":["sha256:${hex}`), 'latin1')
@@ -143,7 +172,6 @@ describe('importImages', () => {
     expect(await imported(cache, chunked(await readFile(file)), 'x/y')).toEqual(['docker.io/x/y'])
   })
 
-  const file = (path: string, text: string) => entry({ path, type: 'file', content: textContent(text) })
   it.each([
     ['is empty', [], 'it has neither index.json nor manifest.json'],
     ['names nothing', [file('index.json', '{"schemaVersion":2,"manifests":[]}')], 'it has no images'],
