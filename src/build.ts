@@ -5,6 +5,7 @@ import { isSystemError, LinuxkitError } from './base/errors.js'
 import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
+import type { Config } from './config/schema.js'
 import { warningsOf } from './config/warnings.js'
 import { openCache } from './image/cache.js'
 import type { EngineClient } from './image/engine/client.js'
@@ -17,7 +18,7 @@ import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
 import { loadPackage, packageReference } from './pkg/package.js'
 import { WorkTrees } from './pkg/work-tree.js'
-import { provideImages, provideLayout, type ProvideOptions } from './pkg/provide-images.js'
+import { provideImages, provideLayout, type LayoutWish, type ProvideOptions } from './pkg/provide-images.js'
 import { earlierParts, partLocation } from './rootfs/earlier-parts.js'
 import { imageNames, planImage } from './rootfs/plan.js'
 import type { SbomOptions } from './rootfs/sbom.js'
@@ -108,7 +109,8 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
   }
   const earlier = options.inputTar === undefined ? undefined : await earlierParts(loaded.config, options.inputTar, { ...options, cache })
   const wanted = [...imageNames(loaded.config)].filter(([location]) => earlier?.part(partLocation(location)) === undefined)
-  const imageOf = await provideImages(new Map(wanted), provide)
+  const layouts = [...layoutWishes(loaded.config)].filter(([location]) => earlier?.part(partLocation(location)) === undefined)
+  const imageOf = await provideImages(new Map(wanted), new Map(layouts), provide)
   if (lock !== undefined && options.lock === true) {
     await writeImageLock(lock, await lockCached(cache, lockedReferences(loaded), provide.lock))
   }
@@ -160,9 +162,19 @@ function noLock(): LinuxkitError {
   })
 }
 
+/** The volumes that hold an image as a layout, by their lines. */
+function layoutWishes({ volumes }: Config): ReadonlyMap<string, LayoutWish> {
+  const wishes = new Map<string, LayoutWish>()
+  for (const [index, { image, format, platforms }] of volumes.entries()) {
+    if (format === 'oci' && image !== undefined && image !== '')
+      wishes.set(`volumes[${index}]`, { name: image, platforms: platforms ?? [] })
+  }
+  return wishes
+}
+
 /** Every image but the packages, whose tags say what they are made from. */
 function lockedReferences({ config, packages }: LoadedConfig): readonly Reference[] {
-  const layouts = config.volumes.flatMap(({ image, format }) => (format === 'oci' && image !== undefined && image !== '' ? [image] : []))
+  const layouts = [...layoutWishes(config).values()].map(({ name }) => name)
   return [...imageNames(config).values(), ...layouts].map(parseReference).filter(({ text }) => !packages.has(text))
 }
 

@@ -117,6 +117,30 @@ describe('build --offline', () => {
   })
 })
 
+describe('volumes of format oci', () => {
+  it('get the platforms that they want from the registry, and those are named offline', async () => {
+    await publish('org/one:1', 'one')
+    await writeFile(
+      join(root, 'image.yml'),
+      'volumes:\n  - {name: a, image: "org/one:1", format: oci, platforms: [linux/arm64]}\n  - {name: b, image: "org/two:2", format: oci}\n',
+    )
+    const error: unknown = await make({ offline: true }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      errors: [
+        { message: expect.stringContaining('org/one:1 for linux/arm64') },
+        { message: expect.stringContaining('org/two:2 for linux/amd64') },
+      ],
+    })
+    const index = await publish('org/two:2', 'two')
+    await make({ lock: true })
+    const cache = await openCache(join(root, 'cache'))
+    expect(await cache.find(parseReference('org/one:1'), { os: 'linux', architecture: 'arm64' })).toBeDefined()
+    expect(await cache.find(parseReference('org/one:1'), AMD64)).toBeUndefined()
+    expect((await readImageLock(join(root, 'image.lock')))?.get('docker.io/org/two:2')?.digest).toBe(index)
+    expect(await make({ offline: true })).toContain(`blobs/sha256/${index.slice(7)}`)
+  })
+})
+
 describe('build with a damaged cache', () => {
   it.each(['layer', 'manifest', 'index'] as const)('fetches a damaged %s anew', async (what) => {
     await publish('org/one:1', 'one')

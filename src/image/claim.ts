@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { open, readFile, readlink, rm, utimes } from 'node:fs/promises'
+import { open, readFile, readlink, rm, utimes, type FileHandle } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { isSystemError } from '../base/errors.js'
+import { isSystemError, LinuxkitError } from '../base/errors.js'
 import { JsonNode } from './json-node.js'
 
 /**
@@ -34,7 +34,8 @@ export async function claim(path: string): Promise<Claim | undefined> {
   })
   if (file === undefined) return undefined
   try {
-    await file.writeFile(JSON.stringify({ key, machine: await machine(), process: process.pid }))
+    const owner: Owner = { key, machine: await machine(), process: process.pid }
+    await file.writeFile(JSON.stringify(owner))
   } finally {
     await file.close()
   }
@@ -64,19 +65,35 @@ export async function claimantOf(path: string): Promise<Claimant | undefined> {
   try {
     const { ino, mtimeMs } = await file.stat()
     const silent = Date.now() - mtimeMs > SILENT_AFTER
-    const text = await file.readFile('utf8')
-    if (!text.endsWith('}')) return { key: `${ino}-${Math.trunc(mtimeMs)}`, gone: silent }
-    const node = JsonNode.parse(text, path)
-    const isNeighbour = node.get('machine').string() === (await machine())
-    return { key: node.get('key').string(), gone: silent || (isNeighbour && !isRunning(node.get('process').count())) }
+    const owner = await readOwner(file, path)
+    if (owner === undefined) return { key: `${ino}-${Math.trunc(mtimeMs)}`, gone: silent }
+    const isNeighbour = owner.machine === (await machine())
+    return { key: owner.key, gone: silent || (isNeighbour && !isRunning(owner.process)) }
   } finally {
     await file.close()
   }
 }
 
-function isRunning(process_: number): boolean {
+interface Owner {
+  readonly key: string
+  readonly machine: string
+  readonly process: number
+}
+
+/** @returns undefined when the file is not written yet, or is something else */
+async function readOwner(file: FileHandle, path: string): Promise<Owner | undefined> {
   try {
-    return process.kill(process_, 0)
+    const node = JsonNode.parse(await file.readFile('utf8'), path)
+    return { key: node.get('key').string(), machine: node.get('machine').string(), process: node.get('process').count() }
+  } catch (error) {
+    if (error instanceof LinuxkitError || isSystemError(error, 'EISDIR')) return undefined
+    throw error
+  }
+}
+
+function isRunning(number: number): boolean {
+  try {
+    return process.kill(number, 0)
   } catch (error) {
     // Somebody else's process may not be signalled, but it is there.
     return isSystemError(error, 'EPERM')

@@ -72,7 +72,17 @@ describe('withLock', () => {
     expect(await withLock(directory, async () => 'in')).toBe('in')
   })
 
-  it.each(['', '{"key":"ab'])('takes over the lock of a process that was killed when it had written %j into it', async (text) => {
+  it('takes over a lock that is a directory, as other programs make them', async () => {
+    const directory = await temporaryDirectory()
+    const path = join(directory, '.index.lock')
+    await mkdir(path)
+    const long = new Date(Date.now() - 60_000)
+    await utimes(path, long, long)
+    expect(await withLock(directory, async () => 'in')).toBe('in')
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  it.each(['', '{"key":"ab', '{}'])('takes over the lock of a process that was killed when it had written %j into it', async (text) => {
     const directory = await temporaryDirectory()
     const path = join(directory, '.index.lock')
     await writeFile(path, text)

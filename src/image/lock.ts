@@ -53,7 +53,7 @@ async function acquire(path: string, deadline: number): Promise<Claim> {
 async function takeAway(path: string, key: string, deadline: number): Promise<void> {
   const right = await acquire(join(dirname(path), `${TEMPORARY_PREFIX}${basename(path)}-${key}`), deadline)
   try {
-    if ((await claimantOf(path))?.key === key) await rm(path, { force: true })
+    if ((await claimantOf(path))?.key === key) await rm(path, { force: true, recursive: true })
   } finally {
     await right.release()
   }

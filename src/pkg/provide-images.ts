@@ -1,4 +1,4 @@
-import type { Arch } from '../base/arch.js'
+import { parseArch, type Arch } from '../base/arch.js'
 import type { Digest } from '../base/digest.js'
 import { LinuxkitError, LinuxkitErrors, type Place } from '../base/errors.js'
 import { inParallel } from '../base/parallel.js'
@@ -8,6 +8,7 @@ import type { CachedImage } from '../image/cached-image.js'
 import type { EngineClient } from '../image/engine/client.js'
 import { lockKey, type ImageLock } from '../image/image-lock.js'
 import { imageLayout, type ImageLayout } from '../image/layout.js'
+import { parsePlatform } from '../image/platform.js'
 import { parseReference, type Reference } from '../image/reference.js'
 import type { RegistryClient } from '../image/registry/client.js'
 
@@ -33,10 +34,17 @@ export interface ProvideOptions {
   readonly signal: AbortSignal
 }
 
-/** An image, and the first line that names it. */
+/** An image for a platform, and the first line that names it. */
 interface Wanted {
   readonly reference: Reference
   readonly location: string
+  readonly architecture: string
+}
+
+/** An image that is laid out as it is: for the platforms given, or for those that the cache happens to have. */
+export interface LayoutWish {
+  readonly name: string
+  readonly platforms: readonly string[]
 }
 
 /** One unpacks while the other waits for the network or the disk; more would only need more memory. */
@@ -45,39 +53,45 @@ const PACKAGES_AT_ONCE = 2
 /**
  * The images that lines of a yml name, from the cache, after making the packages that are missing.
  * @param names image names by the lines that have them: `kernel`, `init[0]`
- * @throws {LinuxkitError} `image/not-found` with the place; what building packages throws
+ * @param layouts of lines whose images {@link provideLayout} is going to be asked for
+ * @throws {LinuxkitError} `image/not-found` with the place; LinuxkitErrors `image/offline` for all that is missing; what pulling and building throw
  */
 export async function provideImages(
   names: ReadonlyMap<string, string>,
+  layouts: ReadonlyMap<string, LayoutWish>,
   options: ProvideOptions,
 ): Promise<(location: string) => CachedImage> {
+  const { arch } = options
   const wanted = new Map<string, Wanted>()
   for (const [location, name] of names) {
     const reference = parseReference(name)
-    if (!wanted.has(reference.text)) wanted.set(reference.text, { reference, location })
+    if (!wanted.has(reference.text)) wanted.set(reference.text, { reference, location, architecture: arch })
   }
   const found = new Map<string, CachedImage>()
   const missing: Wanted[] = []
   const fromEngine = engineOf(options)
   for (const one of wanted.values()) {
-    const anew = options.pull && !options.packages.has(one.reference.text)
-    const image = anew ? undefined : ((await fromEngine(one.reference)) ?? (await find(one.reference, options)))
+    const image = isAnew(one.reference, options) ? undefined : ((await fromEngine(one.reference)) ?? (await find(one, options)))
     if (image === undefined) missing.push(one)
     else found.set(one.reference.text, image)
   }
-  if (options.offline && missing.length > 0) throw missingOffline(missing, options)
-  const directories: string[] = []
-  for (const { reference, location } of missing) {
-    const directory = options.packages.get(reference.text)
-    if (directory === undefined) await pull(reference, location, options)
-    else directories.push(directory)
+  for (const one of await missingOfLayouts(layouts, options)) {
+    const known = missing.some(({ reference, architecture }) => reference.text === one.reference.text && architecture === one.architecture)
+    if (!known) missing.push(one)
   }
-  if (directories.length > 0) await buildMissing(directories, options)
+  if (options.offline && missing.length > 0) throw missingOffline(missing, options)
+  const packages = new Map<string, Arch[]>()
+  for (const one of missing) {
+    const directory = options.packages.get(one.reference.text)
+    if (directory === undefined) await pull(one, options)
+    else packages.set(directory, [...(packages.get(directory) ?? []), parseArch(one.architecture)])
+  }
+  if (packages.size > 0) await buildMissing(packages, options)
 
   const byLocation = new Map<string, CachedImage>()
   for (const [location, name] of names) {
     const reference = parseReference(name)
-    const image = found.get(reference.text) ?? (await find(reference, options))
+    const image = found.get(reference.text) ?? (await find({ reference, architecture: arch }, options))
     if (image === undefined) throw notFound(location, reference, options)
     found.set(reference.text, image)
     byLocation.set(location, image)
@@ -105,11 +119,42 @@ export async function provideLayout(
   return layout
 }
 
+/** Whether an image is fetched be it in the cache or not. */
+function isAnew(reference: Reference, { pull, packages }: ProvideOptions): boolean {
+  return pull && !packages.has(reference.text)
+}
+
+/** What layouts lack in the cache. That an index does not have a platform at all is found when it is laid out. */
+async function missingOfLayouts(layouts: ReadonlyMap<string, LayoutWish>, options: ProvideOptions): Promise<readonly Wanted[]> {
+  const missing: Wanted[] = []
+  for (const [location, { name, platforms }] of layouts) {
+    const reference = parseReference(name)
+    const anew = isAnew(reference, options)
+    if (platforms.length === 0) {
+      const root = anew ? undefined : await options.cache.resolve(reference, pinned(reference, options))
+      if (root === undefined) missing.push({ reference, location, architecture: options.arch })
+    }
+    for (const platform of platforms) {
+      const one = { reference, location, architecture: parsePlatform(platform).architecture }
+      if (anew || (await find(one, options).catch(toleratingPlatform)) === undefined) missing.push(one)
+    }
+  }
+  return missing
+}
+
+function toleratingPlatform(error: unknown): 'has none' {
+  if (error instanceof LinuxkitError && error.code === 'image/no-platform') return 'has none'
+  throw error
+}
+
 /** The image in the cache. A package that is there for other architectures only is missing; anybody else's image is what it is. */
-async function find(reference: Reference, options: ProvideOptions): Promise<CachedImage | undefined> {
-  const { cache, arch, packages } = options
+async function find(
+  { reference, architecture }: Pick<Wanted, 'reference' | 'architecture'>,
+  options: ProvideOptions,
+): Promise<CachedImage | undefined> {
+  const { cache, packages } = options
   try {
-    return await cache.find(reference, { os: 'linux', architecture: arch }, pinned(reference, options))
+    return await cache.find(reference, { os: 'linux', architecture }, pinned(reference, options))
   } catch (error) {
     if (error instanceof LinuxkitError && error.code === 'image/no-platform' && packages.has(reference.text)) return undefined
     throw error
@@ -141,19 +186,19 @@ function engineOf(options: ProvideOptions): (reference: Reference) => Promise<Ca
 
 /** All that is missing, so that the user fetches it in one go. */
 function missingOffline(missing: readonly Wanted[], options: ProvideOptions): LinuxkitError {
-  const errors = missing.map(({ reference, location }) => {
+  const errors = missing.map(({ reference, location, architecture }) => {
     const directory = options.packages.get(reference.text)
     const digest = pinned(reference, options)
     const name = digest === undefined || reference.digest !== undefined ? reference.text : `${reference.text}@${digest}`
     return new LinuxkitError(
       'image/offline',
-      `${location}: ${name} for linux/${options.arch} is not in the cache, and --offline forbids to fetch it`,
+      `${location}: ${name} for linux/${architecture} is not in the cache, and --offline forbids to fetch it`,
       {
         where: options.placeOf(location),
         hint:
           directory === undefined
-            ? `where there is a network: linuxkit cache pull --platform linux/${options.arch} ${name}`
-            : `where there is a network: linuxkit pkg build --platforms linux/${options.arch} ${directory}`,
+            ? `where there is a network: linuxkit cache pull --platform linux/${architecture} ${name}`
+            : `where there is a network: linuxkit pkg build --platforms linux/${architecture} ${directory}`,
       },
     )
   })
@@ -161,17 +206,17 @@ function missingOffline(missing: readonly Wanted[], options: ProvideOptions): Li
 }
 
 /** Fetches an image; what goes wrong is told with the line that names it. */
-async function pull(named: Reference, location: string, options: ProvideOptions): Promise<void> {
-  const { arch, cache, registry, placeOf, progress } = options
+async function pull({ reference: named, location, architecture }: Wanted, options: ProvideOptions): Promise<void> {
+  const { cache, registry, placeOf, progress } = options
   const { pullImage } = await import('../image/registry/pull.js')
   const digest = pinned(named, options)
   const reference = digest === undefined || digest === named.digest ? named : parseReference(`${named.text}@${digest}`)
   try {
-    await pullImage(reference, { cache, client: registry, platform: { os: 'linux', architecture: arch }, progress })
+    await pullImage(reference, { cache, client: registry, platform: { os: 'linux', architecture }, progress })
   } catch (error) {
     if (!(error instanceof LinuxkitError)) throw error
     const missing = error.code === 'registry/not-found' || error.code === 'registry/denied'
-    throw new LinuxkitError(error.code, `${location}: cannot pull ${reference.text} for linux/${arch}: ${error.message}`, {
+    throw new LinuxkitError(error.code, `${location}: cannot pull ${reference.text} for linux/${architecture}: ${error.message}`, {
       where: placeOf(location),
       hint:
         reference !== named && missing
@@ -184,17 +229,17 @@ async function pull(named: Reference, location: string, options: ProvideOptions)
   }
 }
 
-async function buildMissing(directories: readonly string[], options: ProvideOptions): Promise<void> {
+async function buildMissing(packages: ReadonlyMap<string, readonly Arch[]>, options: ProvideOptions): Promise<void> {
   // Loaded only when a package has to be made, for it brings the Debian client along.
   const { buildPackage, sharedArchives } = await import('./builder.js')
   const failure = new AbortController()
   const signal = AbortSignal.any([options.signal, failure.signal])
-  const { arch, cache, mirror, progress } = options
+  const { cache, mirror, progress } = options
   const openArchive = sharedArchives()
   await inParallel(
-    directories,
+    [...packages],
     PACKAGES_AT_ONCE,
-    (directory) => buildPackage(directory, { platforms: [arch], cache, mirror, openArchive, progress, signal }),
+    ([directory, platforms]) => buildPackage(directory, { platforms, cache, mirror, openArchive, progress, signal }),
     (error) => failure.abort(error),
   )
 }
