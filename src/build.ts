@@ -101,7 +101,7 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
     registry: new RegistryClient({ mirrors: mirrorsOf(options.mirrors ?? [], process.env), environment: process.env, progress, signal }),
     pull: options.pull ?? false,
     offline: options.offline ?? false,
-    engine: options.docker === true ? await openEngine(signal) : undefined,
+    engine: options.docker === true ? await openEngine(options) : undefined,
     lock: lock === undefined ? undefined : await readImageLock(lock),
     mirror: options.debianMirror,
     progress,
@@ -178,10 +178,16 @@ function lockedReferences({ config, packages }: LoadedConfig): readonly Referenc
   return [...imageNames(config).values(), ...layouts].map(parseReference).filter(({ text }) => !packages.has(text))
 }
 
-async function openEngine(signal: AbortSignal): Promise<EngineClient> {
+async function openEngine({ offline, signal }: BuildOptions): Promise<EngineClient> {
   const { EngineClient } = await import('./image/engine/client.js')
   const { engineEndpoint } = await import('./image/engine/endpoint.js')
-  return new EngineClient({ endpoint: await engineEndpoint(process.env), signal })
+  const endpoint = await engineEndpoint(process.env)
+  if (offline === true && endpoint.type === 'tcp') {
+    throw new LinuxkitError('build/offline', `--offline forbids to ask the container engine at ${endpoint.host}`, {
+      hint: 'leave --docker out',
+    })
+  }
+  return new EngineClient({ endpoint, signal })
 }
 
 function checkOffline({ offline, pull, docker, lock, sources }: BuildOptions): void {

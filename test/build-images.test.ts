@@ -290,6 +290,8 @@ describe('build --docker', () => {
     expect(await make({ docker: true })).toContain('registry amd64')
     expect(asked).toEqual([])
     await expect(make({ docker: true, lock: true })).rejects.toMatchObject({ code: 'build/lock' })
+    vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1')
+    await expect(make({ docker: true, offline: true })).rejects.toMatchObject({ code: 'build/offline' })
   })
 
   it('goes on with a warning when there is no engine', async () => {

@@ -75,8 +75,10 @@ export class EngineClient {
       agent: false,
       signal,
       timeout: stallTimeout,
-      headers: { host: 'docker' },
-      ...(endpoint.type === 'socket' ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
+      // HTTP wants a host; over TCP it is the engine's, which its certificate is compared with.
+      ...(endpoint.type === 'socket'
+        ? { socketPath: endpoint.path, headers: { host: 'localhost' } }
+        : { host: endpoint.host, port: endpoint.port }),
       ...(tls === undefined ? {} : { ca: tls.ca, cert: tls.cert, key: tls.key, rejectUnauthorized: tls.verify }),
     }
     return new Promise((resolve, reject) => {
