@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { open, readFile, readlink, rm, utimes, type FileHandle } from 'node:fs/promises'
+import { constants, copyFile, link, open, readFile, readlink, rm, utimes, writeFile, type FileHandle } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
+import { TEMPORARY_PREFIX } from '../base/files.js'
 import { JsonNode } from './json-node.js'
 
 /**
@@ -22,23 +24,14 @@ export interface Claimant {
 }
 
 const RENEWED_EVERY = 3000
-/** Milliseconds after which a process that cannot be asked for (of another machine or container) counts as gone. */
+/** Milliseconds after which a process of which nothing is known (of another machine or container) counts as gone. */
 const SILENT_AFTER = 20_000
 
 /** Creates the file. @returns undefined when there is one already */
 export async function claim(path: string): Promise<Claim | undefined> {
   const key = randomBytes(8).toString('hex')
-  // Who kills this process before it has written into the file leaves one that only time makes stale; that is a matter of microseconds.
-  const file = await open(path, 'wx', 0o644).catch((error: unknown) => {
-    if (!isSystemError(error, 'EEXIST')) throw error
-  })
-  if (file === undefined) return undefined
-  try {
-    const owner: Owner = { key, machine: await machine(), process: process.pid }
-    await file.writeFile(JSON.stringify(owner))
-  } finally {
-    await file.close()
-  }
+  const owner: Owner = { key, machine: await machine(), process: process.pid, started: await startOf(process.pid) }
+  if (!(await create(path, join(dirname(path), `${TEMPORARY_PREFIX}claim-${key}`), JSON.stringify(owner)))) return undefined
   const renewal = setInterval(() => {
     const now = new Date()
     // A renewal that fails is one that is missed: others judge by the time of the file.
@@ -55,6 +48,25 @@ export async function claim(path: string): Promise<Claim | undefined> {
   }
 }
 
+/** With its content at once: whoever kills this process leaves a whole file, or none. @returns false when there is one already */
+async function create(path: string, temporary: string, text: string): Promise<boolean> {
+  await writeFile(temporary, text, { flag: 'wx' })
+  try {
+    await link(temporary, path).catch(async (error: unknown) => {
+      // FAT has no hard links. There the content comes a moment later than the file, and only time makes stale what is killed in between.
+      if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].some((code) => isSystemError(error, code))) throw error
+      await copyFile(temporary, path, constants.COPYFILE_EXCL)
+    })
+    return true
+  } catch (error) {
+    // The temporary file may have been taken for one that a killed process has left.
+    if (isSystemError(error, 'EEXIST') || isSystemError(error, 'ENOENT')) return false
+    throw error
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
 /** Who has the file; undefined when there is none. */
 export async function claimantOf(path: string): Promise<Claimant | undefined> {
   // Time and text have to be of one file, not of one and its successor.
@@ -67,8 +79,11 @@ export async function claimantOf(path: string): Promise<Claimant | undefined> {
     const silent = Date.now() - mtimeMs > SILENT_AFTER
     const owner = await readOwner(file, path)
     if (owner === undefined) return { key: `${ino}-${Math.trunc(mtimeMs)}`, gone: silent }
-    const isNeighbour = owner.machine === (await machine())
-    return { key: owner.key, gone: silent || (isNeighbour && !isRunning(owner.process)) }
+    if (owner.machine !== (await machine())) return { key: owner.key, gone: silent }
+    if (!isRunning(owner.process)) return { key: owner.key, gone: true }
+    // A number may have been given to another process since. Where that can be told, a process that is suspended or gets no processor is not taken for gone.
+    const started = await startOf(owner.process)
+    return { key: owner.key, gone: started === '' ? silent : started !== owner.started }
   } finally {
     await file.close()
   }
@@ -78,13 +93,16 @@ interface Owner {
   readonly key: string
   readonly machine: string
   readonly process: number
+  /** When the process began, in a form to be compared; empty where that cannot be told. */
+  readonly started: string
 }
 
 /** @returns undefined when the file is not written yet, or is something else */
 async function readOwner(file: FileHandle, path: string): Promise<Owner | undefined> {
   try {
     const node = JsonNode.parse(await file.readFile('utf8'), path)
-    return { key: node.get('key').string(), machine: node.get('machine').string(), process: node.get('process').count() }
+    const texts = { key: node.get('key').string(), machine: node.get('machine').string(), started: node.get('started').string() }
+    return { ...texts, process: node.get('process').count() }
   } catch (error) {
     if (error instanceof LinuxkitError || isSystemError(error, 'EISDIR')) return undefined
     throw error
@@ -98,6 +116,13 @@ function isRunning(number: number): boolean {
     // Somebody else's process may not be signalled, but it is there.
     return isSystemError(error, 'EPERM')
   }
+}
+
+/** Linux, proc_pid_stat(5): fields 3 (state) and 22 (start time). A zombie is none that runs. */
+async function startOf(number: number): Promise<string> {
+  const text = await readFile(`/proc/${number}/stat`, 'utf8').catch(() => '')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? 'zombie' : (fields[19] ?? '')
 }
 
 let machineText: Promise<string> | undefined

@@ -63,10 +63,19 @@ describe('withLock', () => {
     expect(await readdir(directory)).toEqual(['other'])
   })
 
+  it('takes over the lock of a process whose number another process has now', async () => {
+    const directory = await temporaryDirectory()
+    await killedHolder(directory)
+    const path = join(directory, '.index.lock')
+    const owner = JSON.parse(await readFile(path, 'utf8')) as object
+    await writeFile(path, JSON.stringify({ ...owner, process: process.ppid }))
+    expect(await withLock(directory, async () => 'in')).toBe('in')
+  })
+
   it('takes over the lock of another machine when it has been silent for long', async () => {
     const directory = await temporaryDirectory()
     const path = join(directory, '.index.lock')
-    await writeFile(path, JSON.stringify({ key: 'abc', machine: 'elsewhere', process: process.pid }))
+    await writeFile(path, JSON.stringify({ key: 'abc', machine: 'elsewhere', process: process.pid, started: '1' }))
     const long = new Date(Date.now() - 60_000)
     await utimes(path, long, long)
     expect(await withLock(directory, async () => 'in')).toBe('in')
@@ -91,12 +100,16 @@ describe('withLock', () => {
     expect(await withLock(directory, async () => 'in')).toBe('in')
   })
 
+  it('fails where there is no directory', async () => {
+    await expect(withLock(join(await temporaryDirectory(), 'none'), async () => 'in')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   it('tells a holder that has lost the lock before it publishes anything', async () => {
     const directory = await temporaryDirectory()
     const path = join(directory, '.index.lock')
     const held = withLock(directory, async (assertHeld) => {
       await assertHeld()
-      await writeFile(path, JSON.stringify({ key: 'another', machine: 'elsewhere', process: 1 }))
+      await writeFile(path, JSON.stringify({ key: 'another', machine: 'elsewhere', process: 1, started: '1' }))
       await assertHeld()
     })
     await expect(held).rejects.toMatchObject({ code: 'cache/locked' })

@@ -31,11 +31,11 @@ export async function withLock<T>(directory: string, action: (assertHeld: () => 
 
 async function acquire(path: string, deadline: number): Promise<Claim> {
   for (;;) {
-    const mine = await claim(path)
-    if (mine !== undefined) return mine
     const holder = await claimantOf(path)
-    if (holder === undefined) continue
-    if (holder.gone) await takeAway(path, holder.key, deadline)
+    if (holder === undefined) {
+      const mine = await claim(path)
+      if (mine !== undefined) return mine
+    } else if (holder.gone) await takeAway(path, holder.key, deadline)
     else if (Date.now() > deadline) {
       throw new LinuxkitError('cache/locked', `another process has been holding the image cache ${dirname(path)} for too long`, {
         hint: `wait for it, or remove ${path} when no linuxkit is running`,
