@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Option, type Command } from 'commander'
 import type { ExportFormat, ExportOptions } from '../image/export.js'
+import { addCachePushCommand } from './cache-push.js'
 import type { CliContext } from './context.js'
 import { bytes } from './progress.js'
 import { formatTable } from './table.js'
@@ -41,10 +42,12 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
     .argument('<name...>', 'the images')
     .option('--platform <os/arch>', "for which platform (default: this machine's)")
     .action(async (names: readonly string[], { platform }: { readonly platform?: string }) => {
-      const { cacheDirectory, mirrors, progress, signal } = context()
+      const { cacheDirectory, mirrors, certificateFiles, registryCreds, progress, signal } = context()
       const { pullImages } = await import('../image/registry/pull-images.js')
-      await pullImages(names, { cacheDirectory, mirrors, platform, progress, signal })
+      await pullImages(names, { cacheDirectory, mirrors, certificateFiles, registryCreds, platform, progress, signal })
     })
+
+  addCachePushCommand(command, context)
 
   command
     .command('import')
