@@ -22,9 +22,21 @@ export class RegistryError extends LinuxkitError {
     this.retryAfter = details.retryAfter ?? 0
     this.status = details.status
   }
+
+  /** The same as one after which there is no further attempt. */
+  lasting(): RegistryError {
+    const { code, message, hint, status } = this
+    return new RegistryError(code, message, false, { hint, status, cause: this.cause })
+  }
 }
 
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [405, 'it may take no images, as mirrors do: leave --mirror and LINUXKIT_MIRROR out to push'],
+  [413, 'it, or a proxy before it, refuses layers of this size'],
+  [507, 'its disk is full'],
+])
 
 /** Milliseconds. Longer than this nobody waits in front of a terminal. */
 const LONGEST_WAIT = 60_000
@@ -55,7 +67,7 @@ export function statusError(what: string, host: string, refusal: Refusal, shown 
   const retryAfter = millisecondsUntil(refusal.header('retry-after'))
   const tooLong = retryAfter > LONGEST_WAIT
   return new RegistryError('registry/status', `${host} answers ${status} for ${what}`, TRANSIENT_STATUSES.has(status) && !tooLong, {
-    hint: tooLong ? `it wants to be left alone for ${Math.ceil(retryAfter / 60_000)} minutes` : undefined,
+    hint: tooLong ? `it wants to be left alone for ${Math.ceil(retryAfter / 60_000)} minutes` : HINTS.get(status),
     retryAfter,
     status,
   })

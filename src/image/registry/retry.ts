@@ -27,7 +27,9 @@ export async function retrying<Result>(options: RetryOptions, attempt: () => Pro
 /** Waits before the next attempt, or throws when there shall be none. @param failures how many there were in a row */
 export async function pause(error: unknown, failures: number, { progress, signal, retryDelay = 500 }: RetryOptions): Promise<void> {
   signal.throwIfAborted()
-  if (!(error instanceof RegistryError) || !error.transient || failures >= ATTEMPTS) throw error
+  if (!(error instanceof RegistryError) || !error.transient) throw error
+  // Whoever repeats the whole of which this was a part shall not begin anew.
+  if (failures >= ATTEMPTS) throw error.lasting()
   const milliseconds = Math.max(retryDelay * 2 ** (failures - 1), error.retryAfter)
   if (milliseconds >= NOTEWORTHY)
     progress({ type: 'info', message: `${error.message}; trying again in ${Math.ceil(milliseconds / 1000)} seconds` })

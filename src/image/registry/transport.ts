@@ -72,12 +72,19 @@ export class Transport {
       ...(body === undefined && (method === 'GET' || method === 'HEAD') ? {} : { 'content-length': String(body?.size ?? 0) }),
       ...headers,
     })
-    using watch = watchdog(stallTimeout * patience, () => {
-      request.destroy(new RegistryError('registry/stalled', `${url.host} does not answer for ${what}`, true))
-    })
+    const stalled = new AbortController()
+    using watch = watchdog(stallTimeout * patience, () => stalled.abort())
     watch.wait()
     try {
-      const answered = new Promise<IncomingMessage>((resolve, reject) => request.on('response', resolve).on('error', reject))
+      const answered = new Promise<IncomingMessage>((resolve, reject) => {
+        request.on('response', resolve).on('error', reject)
+        stalled.signal.addEventListener('abort', () => {
+          const error = new RegistryError('registry/stalled', `${url.host} does not answer for ${what}`, true)
+          // A request that waits for its connection does not report that it was destroyed.
+          reject(error)
+          request.destroy(error)
+        })
+      })
       if (body === undefined) request.end()
       else {
         pour(body, request, (bytes) => {

@@ -37,8 +37,12 @@ export class TunnelAgent extends Agent {
     request.on('error', callback)
     request.on('connect', ({ statusCode }, socket) => {
       socket.setTimeout(0)
-      if (statusCode === 200) callback(null, connect({ ...target, socket }))
-      else request.destroy(new Error(`the proxy ${proxy.host} answers ${statusCode}`))
+      if (statusCode === 200) {
+        callback(null, connect({ ...target, socket }))
+        return
+      }
+      socket.destroy()
+      callback(new Error(`the proxy ${proxy.host} answers ${statusCode}`))
     })
     request.end()
   }

@@ -163,7 +163,7 @@ class Upload {
       this.#resumed = true
       this.#location = locationOf(response, this.#session, this.#reference, location)
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.transient) throw error
+      if (!(error instanceof RegistryError)) throw error
     }
   }
 
@@ -188,9 +188,13 @@ class Upload {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpResponse> {
     const typed = method === 'GET' ? headers : { ...OCTETS, ...headers }
-    const response = await this.#session.ask(this.#reference, { method, to, access: 'pull,push', headers: typed, body, patience })
-    await response.drop()
-    return response
+    const ask = async (): Promise<HttpResponse> => {
+      const response = await this.#session.ask(this.#reference, { method, to, access: 'pull,push', headers: typed, body, patience })
+      await response.drop()
+      return response
+    }
+    // After one that sends bytes it has to be found out first where they ended.
+    return method === 'GET' || method === 'POST' ? this.#session.retrying(ask) : ask()
   }
 
   /** Some bytes of the blob. The whole is verified while it is read; a part is for the registry to verify. */
