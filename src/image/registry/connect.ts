@@ -6,7 +6,7 @@ import { mirrorsOf } from './mirrors.js'
 /** How a user wants registries to be reached. */
 export interface RegistryAccess {
   /** `URL` or `registry=URL`; those of the environment are added. */
-  readonly mirrors: readonly string[]
+  readonly mirrors?: readonly string[] | undefined
   /** Files with certificates of authorities to trust as well. */
   readonly certificateFiles?: readonly string[] | undefined
   /** `REGISTRY=USER:PASSWORD` or `REGISTRY=TOKEN`. */
@@ -19,7 +19,7 @@ export interface RegistryAccess {
  */
 export function connect(access: RegistryAccess, progress: Progress, signal: AbortSignal): RegistryClient {
   return new RegistryClient({
-    mirrors: mirrorsOf(access.mirrors, process.env),
+    mirrors: mirrorsOf(access.mirrors ?? [], process.env),
     credentials: parseRegistryCreds(access.registryCreds ?? []),
     certificateFiles: access.certificateFiles,
     environment: process.env,

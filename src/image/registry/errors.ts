@@ -84,6 +84,11 @@ function millisecondsUntil(text: string | undefined): number {
 const LASTING: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'EPROTO'])
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)/
 
+function hintOf(code: string): string {
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return 'it may not speak TLS: a mirror may be named with http:// as well'
+  return 'check the network and the proxy, or name a mirror with --mirror'
+}
+
 /** What a failed connection means to a user. Names such as ECONNREFUSED are what people search for. */
 export function connectionError(what: string, host: string, error: unknown): RegistryError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -91,9 +96,7 @@ export function connectionError(what: string, host: string, error: unknown): Reg
   const untrusted = CERTIFICATE.test(code)
   const transient = !LASTING.has(code) && !untrusted && !code.startsWith('ERR_SSL')
   return new RegistryError('registry/unreachable', `${host} cannot be reached for ${what} (${reason})`, transient, {
-    hint: untrusted
-      ? 'name the certificate of its authority with --cert-file'
-      : 'check the network and the proxy, or name a mirror with --mirror',
+    hint: untrusted ? 'name the certificate of its authority with --cert-file' : hintOf(code),
     cause: error,
   })
 }

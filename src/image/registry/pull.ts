@@ -46,12 +46,14 @@ export async function pullImage(reference: Reference, { cache, client, platform,
 
   const total = missing.reduce((sum, { size }) => sum + size, 0)
   progress({ type: 'start', id, title, total })
-  let done = 0
+  const done = new Map<string, number>()
   let failed = false
   async function* counted(blob: BlobId): AsyncIterable<Uint8Array> {
+    let mine = 0
     for await (const chunk of client.blob(reference, blob)) {
-      done += chunk.length
-      progress({ type: 'advance', id, done })
+      mine += chunk.length
+      done.set(blob.digest, mine)
+      progress({ type: 'advance', id, done: [...done.values()].reduce((sum, one) => sum + one, 0) })
       yield chunk
       if (failed) throw new Error('another layer has failed')
     }

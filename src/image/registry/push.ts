@@ -47,22 +47,22 @@ export async function pushImage(local: Reference, remote: Reference, options: Pu
   progress({ type: 'start', id, title: `${target.text} to ${client.hostOf(target)}` })
   const existing = await client.existing(target)
   const pusher = new Pusher(local, target, options, id)
+  let note: string | undefined
 
   if (existing !== undefined && !override) {
     const same = digestOf(existing.bytes) === digestOf(cached.root.bytes)
-    const rest = same ? '' : ' with other contents; --override replaces it'
-    progress({ type: 'info', message: `${target.text} already exists in the registry, skipping${rest}` })
+    note = `already exists in the registry, skipping${same ? '' : ' (--override replaces it)'}`
   } else {
     const root = await pusher.rootToPush(cached, existing)
     if (existing !== undefined && digestOf(existing.bytes) === digestOf(root.bytes)) {
-      progress({ type: 'info', message: `${target.text} is in the registry already` })
+      note = 'already exists in the registry'
     } else {
       await pusher.sendParts(cached.parts)
       await client.putManifest(target, target.tag, root)
     }
   }
   if (options.archTags && isIndex(cached.root.document)) await pusher.setArchTags(cached.parts, target.tag)
-  progress({ type: 'finish', id })
+  progress({ type: 'finish', id, note })
 }
 
 class Pusher {
@@ -172,7 +172,7 @@ class Pusher {
       const existing = await client.existing(this.#target, archTag)
       const same = existing !== undefined && digestOf(existing.bytes) === part.descriptor.digest
       if (existing !== undefined && !same && !override) {
-        progress({ type: 'info', message: `${name} already exists in the registry, skipping with other contents; --override replaces it` })
+        progress({ type: 'info', message: `${name} already exists in the registry, skipping (--override replaces it)` })
         continue
       }
       if (!same) {

@@ -103,7 +103,7 @@ describe('a registry without TLS', () => {
     await storeIndex(second, name, ['arm64', 'amd64'], 50_000)
     await push(first, client, name)
     const messages: string[] = []
-    await push(second, client, name, name, { progress: (event) => event.type === 'info' && messages.push(event.message) })
+    await push(second, client, name, name, { progress: (event) => event.type === 'finish' && messages.push(event.note ?? '') })
     expect(messages).toEqual([expect.stringContaining('already exists in the registry, skipping')])
     expect(await platformsInRegistry(name, PLAIN)).toEqual(['amd64', 'riscv64'])
     await push(second, client, name, name, { override: true })
