@@ -11,8 +11,7 @@ import { openCache } from './image/cache.js'
 import type { EngineClient } from './image/engine/client.js'
 import { lockCached, readImageLock, writeImageLock } from './image/image-lock.js'
 import { parseReference, type Reference } from './image/reference.js'
-import { RegistryClient } from './image/registry/client.js'
-import { mirrorsOf } from './image/registry/mirrors.js'
+import { connect } from './image/registry/connect.js'
 import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
@@ -42,6 +41,10 @@ export interface BuildOptions {
   readonly sbom: SbomOptions | undefined
   /** Where images are asked for in place of their registries: `URL` or `registry=URL`. */
   readonly mirrors?: readonly string[] | undefined
+  /** Files with certificates of authorities that registries may be certified by. */
+  readonly certificateFiles?: readonly string[] | undefined
+  /** Credentials for registries: `registry=user:password` or `registry=token`. */
+  readonly registryCreds?: readonly string[] | undefined
   /** Fetches every image that is not a package anew. */
   readonly pull?: boolean | undefined
   /** Whether the network is forbidden: images that are not in the cache are an error that names all of them. */
@@ -98,7 +101,7 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
     arch: options.arch,
     packages: loaded.packages,
     placeOf: loaded.placeOf,
-    registry: new RegistryClient({ mirrors: mirrorsOf(options.mirrors ?? [], process.env), environment: process.env, progress, signal }),
+    registry: connect(options, progress, signal),
     pull: options.pull ?? false,
     offline: options.offline ?? false,
     engine: options.docker === true ? await openEngine(options) : undefined,

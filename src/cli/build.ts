@@ -103,6 +103,8 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
       ? { path: flags.sbomOutput, created: rfc3339(flags.sbomCurrentTime === true ? Date.now() : FIXED_TIME.seconds * 1000) }
       : undefined,
     mirrors: context.mirrors,
+    certificateFiles: context.certificateFiles,
+    registryCreds: context.registryCreds,
     pull: flags.pull,
     docker: flags.docker,
     offline: flags.offline,

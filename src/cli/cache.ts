@@ -6,6 +6,7 @@ import type { ImageCache } from '../image/cache.js'
 import type { ExportFormat, ExportOptions } from '../image/export.js'
 import type { Collected } from '../image/garbage.js'
 import type { RegistryClient } from '../image/registry/client.js'
+import { addCachePushCommand } from './cache-push.js'
 import type { CliContext } from './context.js'
 import { bytes } from './progress.js'
 import { formatTable } from './table.js'
@@ -55,10 +56,12 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
     .argument('<name...>', 'the images')
     .option('--platform <os/arch>', "for which platform (default: this machine's)")
     .action(async (names: readonly string[], { platform }: { readonly platform?: string }) => {
-      const { cacheDirectory, mirrors, progress, signal } = context()
+      const { cacheDirectory, mirrors, certificateFiles, registryCreds, progress, signal } = context()
       const { pullImages } = await import('../image/registry/pull-images.js')
-      await pullImages(names, { cacheDirectory, mirrors, platform, progress, signal })
+      await pullImages(names, { cacheDirectory, mirrors, certificateFiles, registryCreds, platform, progress, signal })
     })
+
+  addCachePushCommand(command, context)
 
   command
     .command('import')
@@ -163,10 +166,9 @@ async function published(cache: ImageCache, names: readonly string[], cli: CliCo
   return (await publishedImages(images, await registryClient(cli), cli.progress)).map(({ name }) => name)
 }
 
-async function registryClient({ mirrors, progress, signal }: CliContext): Promise<RegistryClient> {
-  const { RegistryClient } = await import('../image/registry/client.js')
-  const { mirrorsOf } = await import('../image/registry/mirrors.js')
-  return new RegistryClient({ mirrors: mirrorsOf(mirrors, process.env), environment: process.env, progress, signal })
+async function registryClient(cli: CliContext): Promise<RegistryClient> {
+  const { connect } = await import('../image/registry/connect.js')
+  return connect(cli, cli.progress, cli.signal)
 }
 
 function reportKept({ kept }: Collected, { progress }: CliContext): void {

@@ -23,15 +23,14 @@ export function addLockCommand(program: Command, context: () => CliContext): voi
 }
 
 async function update(sources: readonly string[], { arch, dryRun }: UpdateFlags, cli: CliContext): Promise<void> {
-  const { progress, signal, mirrors } = cli
+  const { progress, signal } = cli
   const { lockedImages } = await import('../build.js')
   const { hostArch, parseArch } = await import('../base/arch.js')
   const { readImageLock, writeImageLock } = await import('../image/image-lock.js')
   const { updatedLock } = await import('../image/lock-update.js')
-  const { RegistryClient } = await import('../image/registry/client.js')
-  const { mirrorsOf } = await import('../image/registry/mirrors.js')
+  const { connect } = await import('../image/registry/connect.js')
   const { path, references } = await lockedImages({ sources, progress, signal })
-  const client = new RegistryClient({ mirrors: mirrorsOf(mirrors, process.env), environment: process.env, progress, signal })
+  const client = connect(cli, progress, signal)
   const architecture = arch === undefined ? hostArch() : parseArch(arch)
   const { lock, moves } = await updatedLock(references, await readImageLock(path), client, { os: 'linux', architecture })
   if (moves.length === 0) {

@@ -17,6 +17,8 @@ interface GlobalOptions {
   readonly quiet?: true
   readonly verbose?: number
   readonly mirror: readonly string[]
+  readonly certFile: readonly string[]
+  readonly registryCreds: readonly string[]
 }
 
 const DEFAULT_CACHE = join(homedir(), '.linuxkit', 'cache')
@@ -25,6 +27,10 @@ const DEFAULT_CACHE = join(homedir(), '.linuxkit', 'cache')
 function parseVerbose(text: string): number {
   if (/^[0-3]$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It is 0, 1, 2 or 3.')
+}
+
+function append(value: string, list: readonly string[]): readonly string[] {
+  return [...list, value]
 }
 
 function verbosityOf({ quiet, verbose }: GlobalOptions, program: Command): Verbosity {
@@ -51,6 +57,8 @@ async function main(argv: readonly string[]): Promise<number> {
       // An empty variable or flag counts as none, as in LinuxKit.
       cacheDirectory: options.cache || DEFAULT_CACHE,
       mirrors: options.mirror,
+      certificateFiles: options.certFile,
+      registryCreds: options.registryCreds,
       print: (line) => void process.stdout.write(`${line}\n`),
     }
   }
@@ -66,8 +74,18 @@ async function main(argv: readonly string[]): Promise<number> {
     )
     .addOption(
       new Option('--mirror <[registry=]url>', 'where to ask for images of a registry, or of all (repeatable; also LINUXKIT_MIRROR)')
-        .argParser((value: string, list: readonly string[]) => [...list, value])
+        .argParser(append)
         .default([], 'none'),
+    )
+    .addOption(
+      new Option('--cert-file <file>', "PEM file with an authority's certificate to trust for registries and mirrors as well (repeatable)")
+        .argParser(append)
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--registry-creds <registry=user:password>', 'credentials for a registry, or registry=token (repeatable)')
+        .argParser(append)
+        .default([], 'what docker login has stored'),
     )
     .option('-q, --quiet', 'print errors and warnings only')
     .addOption(
