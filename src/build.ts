@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Arch } from './base/arch.js'
 import { isSystemError, LinuxkitError } from './base/errors.js'
 import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
+import type { Config } from './config/schema.js'
 import { warningsOf } from './config/warnings.js'
 import { openCache } from './image/cache.js'
-import { RegistryClient } from './image/registry/client.js'
-import { mirrorsOf } from './image/registry/mirrors.js'
+import type { EngineClient } from './image/engine/client.js'
+import { lockCached, readImageLock, writeImageLock } from './image/image-lock.js'
+import { parseReference, type Reference } from './image/reference.js'
+import { connect } from './image/registry/connect.js'
 import { findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { writeFiles } from './output/write.js'
@@ -16,7 +19,7 @@ import { loadPackage, packageReference } from './pkg/package.js'
 import { RememberedTags } from './pkg/remembered-tags.js'
 import { tagSources } from './pkg/tag-sources.js'
 import { WorkTrees } from './pkg/work-tree.js'
-import { provideImages, provideLayout } from './pkg/provide-images.js'
+import { provideImages, provideLayout, type LayoutWish, type ProvideOptions } from './pkg/provide-images.js'
 import type { PartReport } from './rootfs/assemble.js'
 import { readRecord, recordPath, writeRecord } from './rootfs/build-record.js'
 import { explain, type Explanation } from './rootfs/explain.js'
@@ -46,8 +49,18 @@ export interface BuildOptions {
   readonly sbom: SbomOptions | undefined
   /** Where images are asked for in place of their registries: `URL` or `registry=URL`. */
   readonly mirrors?: readonly string[] | undefined
+  /** Files with certificates of authorities that registries may be certified by. */
+  readonly certificateFiles?: readonly string[] | undefined
+  /** Credentials for registries: `registry=user:password` or `registry=token`. */
+  readonly registryCreds?: readonly string[] | undefined
   /** Fetches every image that is not a package anew. */
   readonly pull?: boolean | undefined
+  /** Whether the network is forbidden: images that are not in the cache are an error that names all of them. */
+  readonly offline?: boolean | undefined
+  /** Whether images are looked for in the local container engine first; see `engineEndpoint`. */
+  readonly docker?: boolean | undefined
+  /** Whether the digests of the images are written into the lock file beside the last source. One that is there is used in any case. */
+  readonly lock?: boolean | undefined
   /** A tar of an earlier build, from which the lines that have not changed are taken. */
   readonly inputTar?: string | undefined
   /** Of the Debian packages that missing `@pkg:` packages are made from; by default the host's own. */
@@ -75,27 +88,49 @@ export function defaultName(sources: readonly string[]): string {
  * @throws {LinuxkitError} for whatever is wrong with the input, before anything is written
  */
 export async function build(options: BuildOptions): Promise<readonly string[]> {
+  try {
+    return await buildOnce(options)
+  } catch (error) {
+    // The damaged blob is gone, so another attempt fetches it; standard input cannot be read again.
+    if (!(error instanceof LinuxkitError) || error.code !== 'image/corrupt-blob' || options.sources.includes('-')) throw error
+    options.progress({ type: 'warning', message: `${error.message}; fetching it anew` })
+    return buildOnce(options)
+  }
+}
+
+async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
   const { destination, progress, signal } = options
   const formats = options.formats.map(findFormat)
   await checkDestination(destination, formats)
   await checkInput(options, formats)
+  checkOffline(options)
   const loaded = await load(options)
   const cache = await openCache(options.cacheDirectory)
-  const provide = {
+  const lock = lockPath(options.sources)
+  if (lock === undefined && options.lock === true) throw noLock()
+  const provide: ProvideOptions = {
     cache,
     arch: options.arch,
     packages: loaded.packages,
     placeOf: loaded.placeOf,
-    registry: new RegistryClient({ mirrors: mirrorsOf(options.mirrors ?? [], process.env), environment: process.env, progress, signal }),
+    registry: connect(options, progress, signal),
     pull: options.pull ?? false,
+    offline: options.offline ?? false,
+    engine: options.docker === true ? await openEngine(options) : undefined,
+    lock: lock === undefined ? undefined : await readImageLock(lock),
     mirror: options.debianMirror,
     progress,
     signal,
   }
   const earlier = options.inputTar === undefined ? undefined : await earlierParts(loaded.config, options.inputTar, { ...options, cache })
   const wanted = [...imageNames(loaded.config)].filter(([location]) => earlier?.part(partLocation(location)) === undefined)
+  const layouts = [...layoutWishes(loaded.config)].filter(([location]) => earlier?.part(partLocation(location)) === undefined)
+  const imageOf = await provideImages(new Map(wanted), new Map(layouts), provide)
+  if (lock !== undefined && options.lock === true) {
+    await writeImageLock(lock, await lockCached(cache, lockedReferences(loaded), provide.lock))
+  }
   const plan = await planImage(loaded.config, {
-    imageOf: await provideImages(new Map(wanted), provide),
+    imageOf,
     layoutOf: (location, name, platforms) => provideLayout(location, name, platforms, provide),
     placeOf: loaded.placeOf,
     decompressKernel: options.decompressKernel ?? false,
@@ -131,6 +166,69 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
 /** The merged configuration as yml, with its packages' tags in place. Nothing is built. */
 export async function dryRun(options: LoadSources): Promise<string> {
   return dryRunYaml((await load(options)).config)
+}
+
+/**
+ * What a lock file of configurations has to hold, and where it is.
+ * @throws {LinuxkitError} `lock/no-file` when the last source is not a file
+ */
+export async function lockedImages(options: LoadSources): Promise<{ readonly path: string; readonly references: readonly Reference[] }> {
+  const path = lockPath(options.sources)
+  if (path === undefined) throw noLock()
+  return { path, references: lockedReferences(await load(options)) }
+}
+
+/** The lock file of the last source stands beside it; standard input and URLs have none. */
+function lockPath(sources: readonly string[]): string | undefined {
+  const last = sources.at(-1) ?? '-'
+  return last === '-' || /^https?:/.test(last) ? undefined : join(dirname(last), `${defaultName(sources)}.lock`)
+}
+
+function noLock(): LinuxkitError {
+  return new LinuxkitError('lock/no-file', 'the lock file stands beside the last yml, and that is not a file', {
+    hint: 'name a file as the last yml',
+  })
+}
+
+/** The volumes that hold an image as a layout, by their lines. */
+function layoutWishes({ volumes }: Config): ReadonlyMap<string, LayoutWish> {
+  const wishes = new Map<string, LayoutWish>()
+  for (const [index, { image, format, platforms }] of volumes.entries()) {
+    if (format === 'oci' && image !== undefined && image !== '')
+      wishes.set(`volumes[${index}]`, { name: image, platforms: platforms ?? [] })
+  }
+  return wishes
+}
+
+/** Every image but the packages, whose tags say what they are made from. */
+function lockedReferences({ config, packages }: LoadedConfig): readonly Reference[] {
+  const layouts = [...layoutWishes(config).values()].map(({ name }) => name)
+  return [...imageNames(config).values(), ...layouts].map(parseReference).filter(({ text }) => !packages.has(text))
+}
+
+async function openEngine({ offline, signal }: BuildOptions): Promise<EngineClient> {
+  const { EngineClient } = await import('./image/engine/client.js')
+  const { engineEndpoint } = await import('./image/engine/endpoint.js')
+  const endpoint = await engineEndpoint(process.env)
+  if (offline === true && endpoint.type === 'tcp') {
+    throw new LinuxkitError('build/offline', `--offline forbids to ask the container engine at ${endpoint.host}`, {
+      hint: 'leave --docker out',
+    })
+  }
+  return new EngineClient({ endpoint, signal })
+}
+
+function checkOffline({ offline, pull, docker, lock, sources }: BuildOptions): void {
+  if (docker === true && lock === true) {
+    throw new LinuxkitError(
+      'build/lock',
+      '--docker and --lock exclude each other: what the container engine has need not be in any registry',
+    )
+  }
+  if (offline !== true) return
+  if (pull === true) throw new LinuxkitError('build/offline', '--offline and --pull exclude each other')
+  const url = sources.find((source) => /^https?:/.test(source))
+  if (url !== undefined) throw new LinuxkitError('build/offline', `--offline forbids to fetch ${url}`, { hint: 'name a file' })
 }
 
 type LoadSources = Pick<BuildOptions, 'sources' | 'cacheDirectory' | 'progress' | 'signal'>

@@ -1,77 +1,116 @@
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { constants, copyFile, link, open, readFile, rm, utimes, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isSystemError } from './errors.js'
-import { isAlive, temporaryName } from './files.js'
-
-/** A claim shows this often, in milliseconds, that its owner is alive, and is taken for abandoned after so long without a sign. */
-const SIGN_OF_LIFE = 10_000
-const ABANDONED = 30_000
-
-/** Other processes are no source of events, so they are looked at this often, in milliseconds. */
-const PATIENCE = 25
+import { TEMPORARY_PREFIX } from './files.js'
+import { isRunning, machineName } from './machine.js'
 
 /**
- * Claims a piece of work that several processes would do, by a file that tells who does it. The claim of a process that is gone counts for nothing.
- * Two can come to hold one claim in rare cases (one is suspended, or two take over at the same moment), so it saves work and protects nothing.
- * @returns what gives the claim back; undefined while somebody else has it
+ * A file that says which process has something, and that it still lives: its time is renewed while the process runs.
+ * Files are used because Node knows no lock of the operating system, and because they work between containers that share a directory.
  */
-export async function claim(path: string): Promise<AsyncDisposable | undefined> {
-  const mine = JSON.stringify({ host: hostname(), pid: process.pid, token: randomBytes(8).toString('hex') })
-  const draft = join(dirname(path), temporaryName())
-  await writeFile(draft, mine, { flag: 'wx' })
-  try {
-    // The name appears with the text in it.
-    while (!(await linked(draft, path))) {
-      if (!(await isAbandoned(path))) return undefined
-      await rm(path, { force: true })
-    }
-  } finally {
-    await rm(draft, { force: true })
-  }
-  const signs = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), SIGN_OF_LIFE)
-  signs.unref()
+export interface Claim {
+  /** Whether nobody has taken it away, which happens to a process that was suspended for long. */
+  isHeld(): Promise<boolean>
+  release(): Promise<void>
+}
+
+export interface Claimant {
+  /** Tells this claim from every other under the same path. */
+  readonly key: string
+  /** The process is gone, or has given no sign of life for long. */
+  readonly gone: boolean
+}
+
+const RENEWED_EVERY = 3000
+/** Milliseconds after which a process of which nothing is known (of another machine or container) counts as gone. */
+const SILENT_AFTER = 20_000
+
+/** Creates the file. @returns undefined when there is one already */
+export async function claim(path: string): Promise<Claim | undefined> {
+  const key = randomBytes(8).toString('hex')
+  const owner: Owner = { key, machine: machineName(), process: process.pid, started: await startOf(process.pid) }
+  if (!(await create(path, join(dirname(path), `${TEMPORARY_PREFIX}claim-${key}`), JSON.stringify(owner)))) return undefined
+  const renewal = setInterval(() => {
+    const now = new Date()
+    // A renewal that fails is one that is missed: others judge by the time of the file.
+    utimes(path, now, now).catch(() => {})
+  }, RENEWED_EVERY)
+  renewal.unref()
+  const isHeld = async (): Promise<boolean> => (await claimantOf(path))?.key === key
   return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(signs)
-      if ((await readFile(path, 'utf8').catch(() => '')) === mine) await rm(path, { force: true })
+    isHeld,
+    async release() {
+      clearInterval(renewal)
+      if (await isHeld()) await rm(path, { force: true })
     },
   }
 }
 
-/** Waits until a claim has been given back, or its owner is gone. */
-export async function claimEnded(path: string, signal: AbortSignal): Promise<void> {
-  while (!(await isAbandoned(path))) await sleep(PATIENCE, undefined, { signal })
-}
-
-/** Removes a claim whose owner is gone. */
-export async function sweepClaim(path: string): Promise<void> {
-  if (await isAbandoned(path)) await rm(path, { force: true })
-}
-
-async function linked(from: string, to: string): Promise<boolean> {
+/** With its content at once: whoever kills this process leaves a whole file, or none. @returns false when there is one already */
+async function create(path: string, temporary: string, text: string): Promise<boolean> {
+  await writeFile(temporary, text, { flag: 'wx' })
   try {
-    await link(from, to)
+    await link(temporary, path).catch(async (error: unknown) => {
+      // FAT has no hard links. There the content comes a moment later than the file, and only time makes stale what is killed in between.
+      if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].some((code) => isSystemError(error, code))) throw error
+      await copyFile(temporary, path, constants.COPYFILE_EXCL)
+    })
     return true
   } catch (error) {
-    if (isSystemError(error, 'EEXIST')) return false
+    // The temporary file may have been taken for one that a killed process has left.
+    if (isSystemError(error, 'EEXIST') || isSystemError(error, 'ENOENT')) return false
+    throw error
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Who has the file; undefined when there is none. */
+export async function claimantOf(path: string): Promise<Claimant | undefined> {
+  // Time and text have to be of one file, not of one and its successor.
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (!isSystemError(error, 'ENOENT')) throw error
+  })
+  if (file === undefined) return undefined
+  try {
+    const { ino, mtimeMs } = await file.stat()
+    const silent = Date.now() - mtimeMs > SILENT_AFTER
+    const owner = await readOwner(file)
+    if (owner === undefined) return { key: `${ino}-${Math.trunc(mtimeMs)}`, gone: silent }
+    if (owner.machine !== machineName()) return { key: owner.key, gone: silent }
+    if (!isRunning(owner.process)) return { key: owner.key, gone: true }
+    // A number may have been given to another process since. Where that can be told, a process that is suspended or gets no processor is not taken for gone.
+    const started = await startOf(owner.process)
+    return { key: owner.key, gone: started === '' ? silent : started !== owner.started }
+  } finally {
+    await file.close()
+  }
+}
+
+interface Owner {
+  readonly key: string
+  readonly machine: string
+  readonly process: number
+  /** When the process began, in a form to be compared; empty where that cannot be told. */
+  readonly started: string
+}
+
+/** @returns undefined when the file is not written yet, or is something else */
+async function readOwner(file: FileHandle): Promise<Owner | undefined> {
+  try {
+    const { key, machine, process, started } = JSON.parse(await file.readFile('utf8')) as Partial<Owner>
+    if (key === undefined || machine === undefined || process === undefined || started === undefined) return undefined
+    return { key, machine, process, started }
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || isSystemError(error, 'EISDIR')) return undefined
     throw error
   }
 }
 
-async function isAbandoned(path: string): Promise<boolean> {
-  const status = await stat(path).catch(() => undefined)
-  if (status === undefined || Date.now() - status.mtimeMs > ABANDONED) return true
-  const owner = parse(await readFile(path, 'utf8').catch(() => ''))
-  return owner === undefined || (owner.host === hostname() && !isAlive(owner.pid))
-}
-
-function parse(text: string): { readonly host: string; readonly pid: number } | undefined {
-  try {
-    return JSON.parse(text) as { host: string; pid: number }
-  } catch {
-    return undefined
-  }
+/** Linux, proc_pid_stat(5): fields 3 (state) and 22 (start time). A zombie is none that runs. */
+async function startOf(number: number): Promise<string> {
+  const text = await readFile(`/proc/${number}/stat`, 'utf8').catch(() => '')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? 'zombie' : (fields[19] ?? '')
 }

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { isSystemError } from './errors.js'
+import { isRunning, machineName } from './machine.js'
 
 /** A file that does not exist under its name before it is complete. */
 export interface AtomicFile extends AsyncDisposable {
@@ -19,11 +19,13 @@ export interface AtomicFile extends AsyncDisposable {
 export const TEMPORARY_PREFIX = '.tmp-'
 
 /** The machine, in a few characters; a directory may be shared by several. */
-const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+function machineTag(): string {
+  return createHash('sha256').update(machineName()).digest('hex').slice(0, 8)
+}
 
 /** A name for an unfinished file or directory that no other has, and that tells whose it is. */
 export function temporaryName(): string {
-  return `${TEMPORARY_PREFIX}${MACHINE}-${process.pid}-${randomBytes(6).toString('hex')}`
+  return `${TEMPORARY_PREFIX}${machineTag()}-${process.pid}-${randomBytes(6).toString('hex')}`
 }
 
 export interface AtomicOptions {
@@ -135,19 +137,8 @@ export async function sweepTemporaries(directory: string, olderThanMs = 24 * 360
     const status = await stat(path).catch(() => undefined)
     if (status === undefined) continue
     const [machine, pid] = name.slice(TEMPORARY_PREFIX.length).split('-')
-    const orphaned = machine === MACHINE && !isAlive(Number(pid))
+    const orphaned = machine === machineTag() && !isRunning(Number(pid))
     if (orphaned || Date.now() - status.mtimeMs > olderThanMs) await rm(path, { force: true, recursive: true })
-  }
-}
-
-/** Whether a process of this machine runs. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Somebody else's process is alive, too.
-    return isSystemError(error, 'EPERM')
   }
 }
 

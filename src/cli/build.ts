@@ -16,6 +16,9 @@ interface BuildFlags {
   readonly explain?: true
   readonly dryRun?: true
   readonly pull?: true
+  readonly docker?: true
+  readonly offline?: true
+  readonly lock?: true
   readonly inputTar?: string
   readonly listFormats?: true
   readonly decompressKernel?: true
@@ -54,6 +57,9 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     .option('--list-formats', 'print the formats, the files of each, and what they are for')
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
     .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
+    .option('--docker', 'look for images in the local container engine first (ignored with --pull)')
+    .option('--offline', 'use no network: what is not in the cache is an error that names all of it')
+    .option('--lock', 'write the digest of every image into NAME.lock beside the yml; builds use that file when it is there')
     .option(
       '--input-tar <file>',
       'take what has not changed from the tar of an earlier build (needs "metadata: yaml" in a file of the yml)',
@@ -118,7 +124,12 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
       ? { path: flags.sbomOutput, created: rfc3339(flags.sbomCurrentTime === true ? Date.now() : FIXED_TIME.seconds * 1000) }
       : undefined,
     mirrors: context.mirrors,
+    certificateFiles: context.certificateFiles,
+    registryCreds: context.registryCreds,
     pull: flags.pull,
+    docker: flags.docker,
+    offline: flags.offline,
+    lock: flags.lock,
     inputTar: flags.inputTar,
     decompressKernel: flags.decompressKernel,
     compression: flags.compress === undefined ? undefined : parseCompression(flags.compress),

@@ -10,6 +10,10 @@ export interface CliContext {
   readonly print: (line: string) => void
   /** Registry mirrors as they were given. */
   readonly mirrors: readonly string[]
+  /** Files with certificates of authorities that registries may be certified by. */
+  readonly certificateFiles: readonly string[]
+  /** Credentials for registries as they were given. */
+  readonly registryCreds: readonly string[]
   /** The image cache directory: the flag, else LINUXKIT_CACHE, else ~/.linuxkit/cache. */
   readonly cacheDirectory: string
 }

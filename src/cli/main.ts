@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { addBuildCommand } from './build.js'
 import { addCacheCommand } from './cache.js'
 import type { CliContext } from './context.js'
+import { addLockCommand } from './lock.js'
 import { addPkgCommand } from './pkg.js'
 import { createRenderer, type Renderer, type Verbosity } from './progress.js'
 import { addRunCommand } from './run.js'
@@ -16,12 +17,20 @@ interface GlobalOptions {
   readonly quiet?: true
   readonly verbose?: number
   readonly mirror: readonly string[]
+  readonly certFile: readonly string[]
+  readonly registryCreds: readonly string[]
 }
+
+const DEFAULT_CACHE = join(homedir(), '.linuxkit', 'cache')
 
 /** Four levels, as LinuxKit has them: errors, info, debug, trace. */
 function parseVerbose(text: string): number {
   if (/^[0-3]$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It is 0, 1, 2 or 3.')
+}
+
+function append(value: string, list: readonly string[]): readonly string[] {
+  return [...list, value]
 }
 
 function verbosityOf({ quiet, verbose }: GlobalOptions, program: Command): Verbosity {
@@ -45,8 +54,11 @@ async function main(argv: readonly string[]): Promise<number> {
     return {
       signal: controller.signal,
       progress: renderer.progress,
-      cacheDirectory: options.cache,
+      // An empty variable or flag counts as none, as in LinuxKit.
+      cacheDirectory: options.cache || DEFAULT_CACHE,
       mirrors: options.mirror,
+      certificateFiles: options.certFile,
+      registryCreds: options.registryCreds,
       print: (line) => void process.stdout.write(`${line}\n`),
     }
   }
@@ -58,12 +70,22 @@ async function main(argv: readonly string[]): Promise<number> {
     .addOption(
       new Option('--cache <directory>', 'where images and downloads are kept')
         .env('LINUXKIT_CACHE')
-        .default(join(homedir(), '.linuxkit', 'cache'), '~/.linuxkit/cache'),
+        .default(DEFAULT_CACHE, '~/.linuxkit/cache'),
     )
     .addOption(
       new Option('--mirror <[registry=]url>', 'where to ask for images of a registry, or of all (repeatable; also LINUXKIT_MIRROR)')
-        .argParser((value: string, list: readonly string[]) => [...list, value])
+        .argParser(append)
         .default([], 'none'),
+    )
+    .addOption(
+      new Option('--cert-file <file>', "PEM file with an authority's certificate to trust for registries and mirrors as well (repeatable)")
+        .argParser(append)
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--registry-creds <registry=user:password>', 'credentials for a registry, or registry=token (repeatable)')
+        .argParser(append)
+        .default([], 'what docker login has stored'),
     )
     .option('-q, --quiet', 'print errors and warnings only')
     .addOption(
@@ -75,6 +97,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
   addBuildCommand(program, context)
   addCacheCommand(program, context)
+  addLockCommand(program, context)
   addPkgCommand(program, context)
   addRunCommand(program, context)
   addSchemaCommand(program, context)

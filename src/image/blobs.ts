@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileContent, type Content, type Range } from '../base/content.js'
 import { DigestMeter, digestOf, isDigest, type Digest } from '../base/digest.js'
@@ -9,8 +9,8 @@ import type { BlobId } from './oci.js'
 
 const HINT = 'pull or build the image again'
 
-/** A blob that was written or asked for within this time, in milliseconds, need not be noted again; well within the grace of `collectGarbage`. */
-const YOUNG = 600 * 1000
+/** Milliseconds; clocks may be a little behind. */
+const NO_AGE = -1000
 
 /** Files named by the digest of their bytes (OCI image-spec, image-layout.md "Blobs"). A file under such a name is complete and never changes. */
 export class BlobStore {
@@ -51,22 +51,10 @@ export class BlobStore {
     }
   }
 
-  /**
-   * Whether the blob is there in full length. Its age starts anew, so that a collection of garbage that runs while an
-   * image is being put together leaves it alone (see `collectGarbage`).
-   */
+  /** Whether the blob is there in full length. */
   async has(blob: BlobId): Promise<boolean> {
-    const path = this.path(blob.digest)
     // A build asks for a hundred blobs, and a synchronous look takes a twentieth of the time.
-    const status = statSync(path, { throwIfNoEntry: false })
-    if (status?.size !== blob.size) return false
-    const now = new Date()
-    if (now.getTime() - status.mtimeMs < YOUNG) return true
-    // A cache that may only be read has no garbage collected either.
-    await utimes(path, now, now).catch((error: unknown) => {
-      if (!isSystemError(error)) throw error
-    })
-    return true
+    return statSync(this.path(blob.digest), { throwIfNoEntry: false })?.size === blob.size
   }
 
   /**
@@ -81,20 +69,20 @@ export class BlobStore {
   async text(blob: BlobId, limit: number): Promise<string> {
     if (blob.size > limit)
       throw new LinuxkitError('image/too-large', `${blob.digest} has ${blob.size} bytes; at most ${limit} are accepted`)
-    const { path } = await this.#present(blob)
+    const { path, inode } = await this.#present(blob)
     const bytes = await readFile(path)
-    if (digestOf(bytes) !== blob.digest) throw await this.#damaged(blob)
+    if (digestOf(bytes) !== blob.digest) throw await this.#damaged(blob, inode)
     return bytes.toString('utf8')
   }
 
-  /** All blobs, with the time in milliseconds at which they were last written or asked for. */
-  async list(): Promise<readonly (BlobId & { readonly usedAt: number })[]> {
-    const blobs = []
+  /** All blobs, with the sizes that their files have. */
+  async list(): Promise<readonly BlobId[]> {
+    const blobs: BlobId[] = []
     for (const name of (await readdir(this.#directory)).sort()) {
       const digest = `sha256:${name}`
       if (!isDigest(digest)) continue
       const status = await stat(this.path(digest)).catch(absentIfMissing)
-      if (status !== undefined) blobs.push({ digest, size: status.size, usedAt: status.mtimeMs })
+      if (status !== undefined) blobs.push({ digest, size: status.size })
     }
     return blobs
   }
@@ -103,31 +91,49 @@ export class BlobStore {
     await rm(this.path(digest), { force: true })
   }
 
-  /** Removes what killed writers left, when nothing was added to it for `olderThanMs`. */
-  async sweep(olderThanMs: number): Promise<void> {
-    await sweepTemporaries(this.#directory, olderThanMs)
+  /** Removes what killed writers left. Only when nobody writes. */
+  async sweep(): Promise<void> {
+    await sweepTemporaries(this.#directory, NO_AGE)
+  }
+
+  /** Whether a blob's file holds the bytes that its name says; a damaged one is removed. @throws {LinuxkitError} `image/missing-blob` */
+  async verify(blob: BlobId): Promise<boolean> {
+    try {
+      for await (const _ of this.content(blob).open());
+      return true
+    } catch (error) {
+      if (error instanceof LinuxkitError && error.code === 'image/corrupt-blob') return false
+      throw error
+    }
   }
 
   async *#open(blob: BlobId, range?: Range): AsyncIterable<Uint8Array> {
-    const { path } = await this.#present(blob)
+    const { path, inode } = await this.#present(blob)
     const content = fileContent(path, 0, blob.size)
     const meter = new DigestMeter()
     yield* range === undefined ? meter.through(content.open()) : content.open(range)
-    if (range === undefined && meter.digest() !== blob.digest) throw await this.#damaged(blob)
+    if (range === undefined && meter.digest() !== blob.digest) throw await this.#damaged(blob, inode)
   }
 
-  async #present(blob: BlobId): Promise<{ readonly path: string }> {
+  async #present(blob: BlobId): Promise<{ readonly path: string; readonly inode: number }> {
     const path = this.path(blob.digest)
     const status = await stat(path).catch(absentIfMissing)
     if (status === undefined) throw new LinuxkitError('image/missing-blob', `${blob.digest} is not in the image cache`, { hint: HINT })
-    if (status.size === blob.size) return { path }
+    if (status.size === blob.size) return { path, inode: status.ino }
+    // Not removed, for it may be the descriptor that is wrong; one that is cut off is written anew by whoever needs it.
     throw new LinuxkitError('image/corrupt-blob', `${path} has ${status.size} bytes instead of ${blob.size}`, { hint: HINT })
   }
 
-  async #damaged({ digest }: BlobId): Promise<LinuxkitError> {
-    await this.remove(digest)
+  async #damaged({ digest }: BlobId, inode: number): Promise<LinuxkitError> {
+    await this.#removeDamaged(digest, inode)
     const message = `${this.path(digest)} was damaged and has been removed from the image cache`
     return new LinuxkitError('image/corrupt-blob', message, { hint: HINT })
+  }
+
+  /** Another process may have replaced the file since it was opened: that one is good. */
+  async #removeDamaged(digest: Digest, inode: number): Promise<void> {
+    const status = await stat(this.path(digest)).catch(absentIfMissing)
+    if (status?.ino === inode) await this.remove(digest)
   }
 }
 

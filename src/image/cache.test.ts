@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { entry } from '../archive/entry.js'
 import { textContent } from '../base/content.js'
@@ -13,28 +12,13 @@ import { addToIndex } from './image-writer.js'
 import { listImages } from './list.js'
 import { MEDIA_TYPE } from './oci.js'
 import { parseReference } from './reference.js'
-import { findImage, storeImage, temporaryCache, temporaryDirectory } from './test-support.js'
+import { bundle, findImage, storeImage, temporaryCache, temporaryDirectory } from './test-support.js'
 
 const AMD64 = { os: 'linux', architecture: 'amd64' } as const
 const NAME = 'docker.io/linuxkit/test:v1'
 const REFERENCE = parseReference(NAME)
 
 const layer = (text: string) => [entry({ path: 'file', type: 'file', content: textContent(text) })]
-
-/** Bundles a script that imports from this directory, so that plain node runs it. */
-async function bundle(source: string): Promise<string> {
-  const outfile = join(await temporaryDirectory(), 'script.cjs')
-  await build({
-    stdin: { contents: source, resolveDir: import.meta.dirname, loader: 'ts' },
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    outfile,
-    logLevel: 'error',
-  })
-  return outfile
-}
 
 describe('openCache', () => {
   it('makes an empty image layout, and opens it again as it is', async () => {
@@ -97,6 +81,17 @@ describe('names', () => {
     const names = (await cache.names()).map(({ name }) => name).sort()
     expect(names).toEqual(['p', 'q', 'r', 'x', 'y', 'z'].flatMap((who) => [0, 1, 2, 3, 4].map((count) => `${who}${count}`)))
     expect((await readdir(cache.directory)).sort()).toEqual(['blobs', 'index.json', 'oci-layout'])
+  })
+})
+
+describe('setName', () => {
+  it('files nothing of which a blob was removed meanwhile', async () => {
+    const cache = await temporaryCache()
+    const descriptor = await cache.writeJson({ number: 1 }, 'text/json')
+    const layerBlob = await cache.writeJson({ number: 2 }, 'text/json')
+    await cache.blobs.remove(layerBlob.digest)
+    await expect(cache.setName('a', descriptor, [descriptor, layerBlob])).rejects.toMatchObject({ code: 'image/missing-blob' })
+    expect(await cache.names()).toEqual([])
   })
 })
 
@@ -190,13 +185,17 @@ describe('emptyCache', () => {
 describe('collectGarbage', () => {
   const blobCount = async (cache: ImageCache) => (await cache.blobs.list()).length
 
-  it('removes what no image refers to, once it is old enough', async () => {
+  it('removes what no image refers to, unless somebody is putting images together', async () => {
     const cache = await temporaryCache()
     await storeImage(cache, NAME, [layer('common'), layer('old')])
     await storeImage(cache, NAME, [layer('common'), layer('new')])
-    expect(await collectGarbage(cache)).toEqual({ removed: 0, bytes: 0, kept: 3 })
+    const other = await openCache(cache.directory)
+    {
+      await using _ = await other.hold()
+      expect(await collectGarbage(cache)).toEqual({ removed: 0, bytes: 0, kept: 3 })
+    }
     // Manifest, config and top layer of the image that was replaced.
-    expect(await collectGarbage(cache, 0)).toMatchObject({ removed: 3, kept: 0 })
+    expect(await collectGarbage(cache)).toMatchObject({ removed: 3, kept: 0 })
     expect(await findImage(cache, NAME)).toBeDefined()
     expect(await blobCount(cache)).toBe(4)
   })
@@ -205,20 +204,22 @@ describe('collectGarbage', () => {
     const cache = await temporaryCache()
     const script = await bundle(`
       import { openCache } from './cache.js'
-      void openCache(process.argv[2]).then((cache) => cache.writeBlob((async function* () {
+      void openCache(process.argv[2]).then((cache) => cache.hold().then(() => cache.writeBlob((async function* () {
         yield Buffer.alloc(100000)
         console.log('writing')
         await new Promise((resolve) => setTimeout(resolve, 1e8))
-      })()))
+      })())))
     `)
     const child = spawn(process.execPath, [script, cache.directory], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
-    child.kill('SIGKILL')
-    await once(child, 'exit')
+    await collectGarbage(cache)
     const blobs = join(cache.directory, 'blobs', 'sha256')
     expect(await readdir(blobs)).toEqual([expect.stringMatching(/^\.tmp-/)])
-    await collectGarbage(cache, -1)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await collectGarbage(cache)
     expect(await readdir(blobs)).toEqual([])
+    expect((await readdir(cache.directory)).sort()).toEqual(['blobs', 'index.json', 'oci-layout'])
   })
 })
 
@@ -229,8 +230,18 @@ describe('removeImages', () => {
     await storeImage(cache, 'odd name', [layer('2')])
     await expect(removeImages(cache, ['linuxkit/test:v1', 'redis'])).rejects.toMatchObject({ code: 'image/not-found' })
     expect(await cache.names()).toHaveLength(2)
-    expect(await removeImages(cache, ['linuxkit/test:v1', 'odd name'])).toEqual([NAME, 'odd name'])
+    expect((await removeImages(cache, ['linuxkit/test:v1', 'odd name'])).names).toEqual([NAME, 'odd name'])
     expect(await cache.names()).toEqual([])
+    expect(await cache.blobs.list()).toEqual([])
+  })
+
+  it('leaves what another image uses', async () => {
+    const cache = await temporaryCache()
+    await storeImage(cache, NAME, [layer('common'), layer('mine')])
+    await storeImage(cache, 'other', [layer('common')])
+    await removeImages(cache, [NAME])
+    expect(await cache.blobs.list()).toHaveLength(3)
+    expect((await cache.inventory(...(await cache.roots()))).missing.size).toBe(0)
   })
 })
 

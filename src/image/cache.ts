@@ -1,4 +1,5 @@
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Content } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
@@ -6,10 +7,12 @@ import { isSystemError, LinuxkitError } from '../base/errors.js'
 import { exists, writeAtomic } from '../base/files.js'
 import { BlobStore } from './blobs.js'
 import { CachedImage } from './cached-image.js'
+import { claim, claimantOf } from '../base/claim.js'
 import { JsonNode } from './json-node.js'
 import { withLock } from './lock.js'
 import {
   isIndex,
+  isIndexOrManifest,
   MEDIA_TYPE,
   platformText,
   readImageConfig,
@@ -31,6 +34,12 @@ export interface NamedImage {
   readonly descriptor: Descriptor
 }
 
+/** Blobs by their digests. */
+export interface Inventory {
+  readonly present: ReadonlyMap<Digest, Descriptor>
+  readonly missing: ReadonlyMap<Digest, Descriptor>
+}
+
 /** Which image of an index is wanted. A variant is not asked for: no two of one architecture are ever built. */
 export interface WantedPlatform {
   readonly os: 'linux'
@@ -39,12 +48,8 @@ export interface WantedPlatform {
 
 /** Indexes, manifests and configs are read whole; registries refuse manifests beyond this as well (OCI distribution-spec, "Pushing Manifests"). */
 const JSON_LIMIT = 4 << 20
-const INDEX_OR_MANIFEST: ReadonlySet<string> = new Set([
-  MEDIA_TYPE.index,
-  MEDIA_TYPE.manifest,
-  MEDIA_TYPE.dockerIndex,
-  MEDIA_TYPE.dockerManifest,
-])
+/** Of the files that processes have here while they put images together. */
+const HOLD_PREFIX = '.hold-'
 const EMPTY_INDEX: Index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] }
 
 /** Opens the cache in `directory`, which becomes an empty OCI image layout when there is none. */
@@ -114,8 +119,49 @@ export class ImageCache {
     return namesOf(await this.#readRoot())
   }
 
-  async setName(name: string, descriptor: Descriptor): Promise<void> {
-    await this.updateName(name, async () => descriptor)
+  /**
+   * Files an image under a name.
+   * @param blobs what it consists of, as far as it is known to be here. That it still is, is looked at once more while no garbage can be collected.
+   * @throws {LinuxkitError} `image/missing-blob` when one of them is gone: nothing is filed
+   */
+  async setName(name: string, descriptor: Descriptor, blobs: Iterable<BlobId> = [descriptor]): Promise<void> {
+    await this.updateName(name, async () => {
+      for (const blob of blobs) {
+        if (await this.blobs.has(blob)) continue
+        throw new LinuxkitError('image/missing-blob', `${blob.digest} of ${name} was removed from the image cache meanwhile`, {
+          hint: 'another process has removed or emptied it; try again',
+        })
+      }
+      return descriptor
+    })
+  }
+
+  /**
+   * Says that this process is putting images together, until disposal: meanwhile nobody collects garbage, so what is stored or was found stays
+   * until it is filed. Does not outlive the process.
+   */
+  async hold(): Promise<AsyncDisposable> {
+    const path = join(this.directory, `${HOLD_PREFIX}${randomBytes(8).toString('hex')}`)
+    // Under the lock, so that none begins in the midst of a collection.
+    const held = await withLock(this.directory, () => claim(path))
+    return { [Symbol.asyncDispose]: async () => held?.release() }
+  }
+
+  /** Runs `action` while no process files a name or begins to put an image together. */
+  exclusively<T>(action: () => Promise<T>): Promise<T> {
+    return withLock(this.directory, action)
+  }
+
+  /** Whether a process is putting images together. */
+  async isHeld(): Promise<boolean> {
+    for (const name of await readdir(this.directory)) {
+      if (!name.startsWith(HOLD_PREFIX)) continue
+      const path = join(this.directory, name)
+      const claimant = await claimantOf(path)
+      if (claimant?.gone === false) return true
+      await rm(path, { force: true })
+    }
+    return false
   }
 
   /**
@@ -126,6 +172,14 @@ export class ImageCache {
     return this.updateNames(async (names) => {
       const descriptor = await update(names.find((named) => named.name === name)?.descriptor)
       return { names: [...names.filter((named) => named.name !== name), { name, descriptor }], result: descriptor }
+    })
+  }
+
+  /** Forgets every image, those without a name too. */
+  async removeAll(): Promise<void> {
+    await withLock(this.directory, async (assertHeld) => {
+      await assertHeld()
+      await writeAtomic(this.#rootPath, JSON.stringify(EMPTY_INDEX, undefined, 3))
     })
   }
 
@@ -147,7 +201,7 @@ export class ImageCache {
       const named = names.map(({ name, descriptor }) => ({ ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: name } }))
       const nameless = root.manifests.filter((descriptor) => descriptor.annotations?.[REF_NAME] === undefined)
       const text = JSON.stringify({ ...root, manifests: [...nameless, ...named] }, undefined, 3)
-      assertHeld()
+      await assertHeld()
       await writeAtomic(this.#rootPath, text)
       return result
     })
@@ -156,11 +210,18 @@ export class ImageCache {
   /**
    * The image of a reference for a platform, when all of its blobs are here. A reference with a digest means what has that digest, whatever its name.
    * An image that is not in an index is taken whatever its architecture, as LinuxKit does: an index is what tells platforms apart.
+   * @param digest what the reference is to mean now, whatever its tag
    * @throws {LinuxkitError} `image/no-platform` when the index has no image for it
    */
-  async find(reference: Reference, platform: WantedPlatform): Promise<CachedImage | undefined> {
-    const root = await this.resolve(reference)
-    if (root === undefined || !(await this.hasBlob(root))) return undefined
+  async find(reference: Reference, platform: WantedPlatform, digest = reference.digest): Promise<CachedImage | undefined> {
+    const root = await this.resolve(reference, digest)
+    if (root === undefined) return undefined
+    return this.imageOf(reference, root, platform)
+  }
+
+  /** As {@link find}, of what a name stands for. */
+  async imageOf(reference: Reference, root: Descriptor, platform: WantedPlatform): Promise<CachedImage | undefined> {
+    if (!(await this.hasBlob(root))) return undefined
     const document = await this.readIndexOrManifest(root)
     const chosen = isIndex(document) ? choose(document, reference, platform) : root
     if (!(await this.hasBlob(chosen))) return undefined
@@ -184,22 +245,34 @@ export class ImageCache {
    * What is filed under a reference: its digest decides when it has one. An untagged name that is not filed as it stands means tag `latest`,
    * which is how a pulled image is filed.
    */
-  async resolve(reference: Reference): Promise<Descriptor | undefined> {
+  async resolve(reference: Reference, digest = reference.digest): Promise<Descriptor | undefined> {
     const names = await this.names()
-    if (reference.digest !== undefined) return names.find(({ descriptor }) => descriptor.digest === reference.digest)?.descriptor
+    if (digest !== undefined) return names.find(({ descriptor }) => descriptor.digest === digest)?.descriptor
     const filed = (name: string): Descriptor | undefined => names.find((named) => named.name === name)?.descriptor
     return filed(reference.text) ?? (reference.tag === undefined ? filed(`${reference.text}:latest`) : undefined)
   }
 
-  /** All blobs that a descriptor leads to, itself included, as far as the indexes and manifests on the way are here. */
-  async reachable(root: Descriptor, found: Map<Digest, BlobId> = new Map()): Promise<ReadonlyMap<Digest, BlobId>> {
-    if (found.has(root.digest)) return found
-    found.set(root.digest, root)
-    if (!INDEX_OR_MANIFEST.has(root.mediaType) || !(await this.hasBlob(root))) return found
-    const document = await this.readIndexOrManifest(root)
-    if (isIndex(document)) for (const descriptor of document.manifests) await this.reachable(descriptor, found)
-    else for (const blob of [document.config, ...document.layers]) found.set(blob.digest, blob)
-    return found
+  /** What descriptors lead to, themselves included. Images of an index that are not here are not missing, as long as one is: only the wanted platforms are pulled. */
+  async inventory(...roots: readonly Descriptor[]): Promise<Inventory> {
+    const present = new Map<Digest, Descriptor>()
+    const missing = new Map<Digest, Descriptor>()
+    const visit = async (descriptor: Descriptor): Promise<boolean> => {
+      if (present.has(descriptor.digest)) return true
+      if (!(await this.blobs.has(descriptor))) return false
+      present.set(descriptor.digest, descriptor)
+      const document = isIndexOrManifest(descriptor) ? await this.readIndexOrManifest(descriptor).catch(unreadable) : undefined
+      if (document === undefined) return true
+      if (!isIndex(document)) {
+        for (const blob of [document.config, ...document.layers]) if (!(await visit(blob))) missing.set(blob.digest, blob)
+        return true
+      }
+      let images = 0
+      for (const child of document.manifests) if (await visit(child)) images += 1
+      if (images === 0) for (const child of document.manifests) missing.set(child.digest, child)
+      return true
+    }
+    for (const root of roots) if (!(await visit(root))) missing.set(root.digest, root)
+    return { present, missing }
   }
 
   /** Every entry of index.json, those without a name too. */
@@ -231,6 +304,11 @@ function namesOf(root: Index): readonly NamedImage[] {
     const name = descriptor.annotations?.[REF_NAME]
     return name === undefined ? [] : [{ name, descriptor }]
   })
+}
+
+/** A damaged or senseless document leads nowhere. */
+function unreadable(error: unknown): undefined {
+  if (!(error instanceof LinuxkitError)) throw error
 }
 
 /** The image of an index for a platform. @throws {LinuxkitError} `image/no-platform` */

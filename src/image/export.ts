@@ -5,7 +5,7 @@ import { LinuxkitError } from '../base/errors.js'
 import type { ImageCache } from './cache.js'
 import type { CachedImage } from './cached-image.js'
 import { flattenImage } from './flatten.js'
-import { CONTAINERD_NAME, MEDIA_TYPE, REF_NAME, type BlobId } from './oci.js'
+import { CONTAINERD_NAME, MEDIA_TYPE, REF_NAME, type BlobId, type Descriptor } from './oci.js'
 import { parsePlatform } from './platform.js'
 import { parseReference, withDefaultTag, type Reference } from './reference.js'
 
@@ -14,7 +14,7 @@ export type ExportFormat = 'oci' | 'docker' | 'filesystem'
 
 export interface ExportOptions {
   readonly format: ExportFormat
-  /** Such as `linux/arm64`. */
+  /** Such as `linux/arm64`; `all` for everything that the cache has of the image, attestations too (format `oci` only). */
   readonly platform: string
   /** What the image is called in the archive; as in the cache when absent. */
   readonly name?: string
@@ -32,40 +32,53 @@ export async function* exportImage(
   options: ExportOptions,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  const reference = parseReference(image)
-  const found = await cache.find(reference, parsePlatform(options.platform))
-  if (found === undefined) {
-    throw new LinuxkitError('image/not-found', `${reference.text} is not in the image cache`, { hint: 'see "linuxkit cache ls"' })
-  }
-  const name = options.name === undefined ? reference : parseReference(options.name)
-  for await (const bytes of writeTar(archiveEntries(cache, found, options.format, name, signal))) {
+  for await (const bytes of writeTar(await archiveEntries(cache, parseReference(image), options, signal))) {
     signal.throwIfAborted()
     yield bytes
   }
   yield TAR_END
 }
 
-function archiveEntries(
+async function archiveEntries(
   cache: ImageCache,
-  image: CachedImage,
-  format: ExportFormat,
-  name: Reference,
+  reference: Reference,
+  options: ExportOptions,
   signal: AbortSignal,
-): AsyncIterable<Entry> {
-  if (format === 'oci') return ociArchive(cache, image, name.text)
+): Promise<AsyncIterable<Entry>> {
+  const { format, platform } = options
+  const name = options.name === undefined ? reference : parseReference(options.name)
+  if (platform === 'all') {
+    if (format !== 'oci') {
+      throw new LinuxkitError('image/bad-platform', `the format ${format} holds one platform only`, {
+        hint: 'name the platform, or use --format oci',
+      })
+    }
+    const root = (await cache.resolve(reference)) ?? notFound(reference)
+    const { present, missing } = await cache.inventory(root)
+    if (missing.size > 0) notFound(reference)
+    // What is read last when the archive is made into an image comes last.
+    return ociArchive(cache, root, [...present.values()].reverse(), name.text)
+  }
+  const image = (await cache.find(reference, parsePlatform(platform))) ?? notFound(reference)
+  const { manifest, descriptor } = image
+  if (format === 'oci') return ociArchive(cache, descriptor, [manifest.config, ...manifest.layers, descriptor], name.text)
   if (format === 'docker') return dockerArchive(cache, image, withDefaultTag(name).text)
   return flattenImage(image, signal, 'as met')
 }
 
+function notFound(reference: Reference): never {
+  throw new LinuxkitError('image/not-found', `${reference.text} is not in the image cache`, { hint: 'see "linuxkit cache ls"' })
+}
+
 /** OCI image-spec, image-layout.md. containerd's annotation is what containerd and LinuxKit import by. */
-async function* ociArchive(cache: ImageCache, { manifest, descriptor }: CachedImage, name: string): AsyncIterable<Entry> {
+async function* ociArchive(cache: ImageCache, root: Descriptor, blobs: readonly BlobId[], name: string): AsyncIterable<Entry> {
   yield file('oci-layout', textContent('{"imageLayoutVersion":"1.0.0"}'))
   yield directory('blobs')
   yield directory('blobs/sha256')
-  for (const blob of distinct([manifest.config, ...manifest.layers, descriptor])) {
+  for (const blob of distinct(blobs)) {
     yield file(`blobs/${blob.digest.replace(':', '/')}`, cache.blob(blob))
   }
-  const { mediaType, digest, size, platform } = descriptor
+  const { mediaType, digest, size, platform } = root
   const annotations = { [CONTAINERD_NAME]: name, [REF_NAME]: name }
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [{ mediaType, digest, size, annotations, platform }] }
   yield file('index.json', textContent(JSON.stringify(index, undefined, 3)))

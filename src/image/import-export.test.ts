@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { entry } from '../archive/entry.js'
 import { gzip } from '../archive/gzip.js'
 import { chunked, gather, run } from '../archive/test-support.js'
-import { textContent } from '../base/content.js'
+import { bytesContent, textContent } from '../base/content.js'
+import { digestOf } from '../base/digest.js'
 import type { ImageCache } from './cache.js'
 import { exportImage, type ExportFormat } from './export.js'
 import { addToIndex } from './image-writer.js'
@@ -59,13 +60,20 @@ describe('exportImage', () => {
   })
 })
 
+async function imported(cache: ImageCache, archive: AsyncIterable<Uint8Array>, name?: string): Promise<readonly string[]> {
+  return (await importImages(cache, archive, name, SIGNAL)).images.map((image) => image.name)
+}
+
+const hex = '0'.repeat(64)
+const file = (path: string, text: string) => entry({ path, type: 'file', content: textContent(text) })
+
 describe('importImages', () => {
   it('takes back what was exported, under the name in the archive or another', async () => {
     const source = await filledCache()
     const cache = await temporaryCache()
     const archive = await exported(source, 'oci', 'quay.io/other:v2')
-    expect(await importImages(cache, chunked(archive, 1000), undefined, SIGNAL)).toEqual(['quay.io/other:v2'])
-    expect(await importImages(cache, gzip(chunked(archive), 1), 'mine', SIGNAL)).toEqual(['docker.io/library/mine'])
+    expect(await imported(cache, chunked(archive, 1000))).toEqual(['quay.io/other:v2'])
+    expect(await imported(cache, gzip(chunked(archive), 1), 'mine')).toEqual(['docker.io/library/mine'])
     const image = await findImage(cache, 'mine', 'arm64')
     expect(image.descriptor.digest).toBe((await findImage(source, NAME, 'arm64')).descriptor.digest)
   })
@@ -76,7 +84,7 @@ describe('importImages', () => {
     run('skopeo', ['copy', '--insecure-policy', `oci:${source.directory}:a`, `oci-archive:${file}:docker.io/x/y:v1`])
     const cache = await temporaryCache()
     const archive = await readFile(file)
-    expect(await importImages(cache, chunked(archive), undefined, SIGNAL)).toEqual(['docker.io/x/y:v1'])
+    expect(await imported(cache, chunked(archive))).toEqual(['docker.io/x/y:v1'])
     expect((await findImage(cache, 'x/y:v1')).config.architecture).toBe('amd64')
   })
 
@@ -84,15 +92,89 @@ describe('importImages', () => {
     const source = await filledCache()
     const archive = run('tar', ['-c', '-C', source.directory, '.'])
     const cache = await temporaryCache()
-    expect(await importImages(cache, chunked(archive), undefined, SIGNAL)).toEqual([NAME])
+    expect(await imported(cache, chunked(archive))).toEqual([NAME])
   })
 
-  const file = (path: string, text: string) => entry({ path, type: 'file', content: textContent(text) })
-  const hex = '0'.repeat(64)
+  it('takes back everything of an index, and writes the same archive again', async () => {
+    const source = await filledCache()
+    const cache = await temporaryCache()
+    const archive = await gather(exportImage(source, NAME, { format: 'oci', platform: 'all' }, SIGNAL))
+    expect(await imported(cache, chunked(archive))).toEqual([NAME])
+    expect((await findImage(cache, NAME, 'arm64')).root.digest).toBe((await findImage(source, NAME)).root.digest)
+    expect(await gather(exportImage(cache, NAME, { format: 'oci', platform: 'all' }, SIGNAL))).toEqual(archive)
+  })
 
   it.each([
-    ['is empty', [], 'it has no index.json'],
-    ['names nothing', [file('index.json', '{"schemaVersion":2,"manifests":[]}')], 'none of its images has a full name'],
+    ['our own', async (cache: ImageCache) => exported(cache, 'docker')],
+    [
+      "skopeo's",
+      async (cache: ImageCache) => {
+        const file = join(await temporaryDirectory(), 'image.tar')
+        run('skopeo', ['copy', '--insecure-policy', `oci:${cache.directory}:b`, `docker-archive:${file}:linuxkit/test:v1`])
+        return readFile(file)
+      },
+    ],
+  ])('takes %s Docker archive as the same image', async (_, make) => {
+    const source = await filledCache()
+    const cache = await temporaryCache()
+    expect(await imported(cache, chunked(await make(source)))).toEqual([NAME])
+    const image = await findImage(cache, NAME, 'arm64')
+    expect(image.manifest.config.digest).toBe((await findImage(source, NAME, 'arm64')).manifest.config.digest)
+    expect(
+      run('tar', ['-t'], await gather(exportImage(cache, NAME, { format: 'filesystem', platform: 'linux/arm64' }, SIGNAL))).toString(),
+    ).toBe('etc\netc/arm64\netc/common\n')
+  })
+
+  it('takes an archive of an old Docker, where a layer that comes again is a link', async () => {
+    const tar = await gather(tarOf(layer('twice')))
+    const config = JSON.stringify({
+      architecture: 'arm64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: [digestOf(tar), digestOf(tar)] },
+    })
+    const [first, second] = ['a'.repeat(64), 'b'.repeat(64)]
+    const configFile = `${digestOf(config).slice(7)}.json`
+    const description = [
+      { Config: configFile, RepoTags: ['org/old:1', 'org/old:2'], Layers: [`${first}/layer.tar`, `${second}/layer.tar`] },
+    ]
+    const archive = tarOf([
+      entry({ path: `${second}/layer.tar`, type: 'symlink', link: `../${first}/layer.tar` }),
+      file(`${first}/VERSION`, '1.0'),
+      entry({ path: `${first}/layer.tar`, type: 'file', content: bytesContent(tar) }),
+      file(configFile, config),
+      file('manifest.json', JSON.stringify(description)),
+    ])
+    const cache = await temporaryCache()
+    expect(await imported(cache, archive)).toEqual(['docker.io/org/old:1', 'docker.io/org/old:2'])
+    const { manifest } = await findImage(cache, 'org/old:2', 'arm64')
+    expect(manifest.layers.map(({ digest }) => digest)).toEqual([digestOf(tar), digestOf(tar)])
+    // Layer, config and manifest.
+    expect(await cache.blobs.list()).toHaveLength(3)
+  })
+
+  it('refuses a Docker archive whose layer is not the one of its config', async () => {
+    const archive = await exported(await filledCache(), 'docker')
+    const wrong = Buffer.from(archive.toString('latin1').replace(/"diff_ids":\["sha256:\w{64}/, `"diff_ids":["sha256:${hex}`), 'latin1')
+    await expect(imported(await temporaryCache(), chunked(wrong))).rejects.toMatchObject({ code: 'image/digest-mismatch' })
+  })
+
+  it('says of what it has no name, and takes the name from the user', async () => {
+    const source = await filledCache()
+    const cache = await temporaryCache()
+    const file = join(await temporaryDirectory(), 'image.tar')
+    run('skopeo', ['copy', '--insecure-policy', `oci:${source.directory}:a`, `oci-archive:${file}:latest`])
+    await expect(imported(cache, chunked(await readFile(file)))).rejects.toMatchObject({
+      code: 'image/bad-archive',
+      message: expect.stringContaining('only "latest"'),
+      hint: 'give it one with --name',
+    })
+    expect(await cache.names()).toEqual([])
+    expect(await imported(cache, chunked(await readFile(file)), 'x/y')).toEqual(['docker.io/x/y'])
+  })
+
+  it.each([
+    ['is empty', [], 'it has neither index.json nor manifest.json'],
+    ['names nothing', [file('index.json', '{"schemaVersion":2,"manifests":[]}')], 'it has no images'],
     [
       'has a file among the blobs that is none',
       [file('blobs/sha256/../../x', 'x'), file('blobs/sha256/..x', 'x')],

@@ -22,11 +22,17 @@ export interface ImageLayout {
 /**
  * An image of the cache as the entries of an OCI image layout.
  * @param platforms such as `linux/arm64`: only their images are taken; without any, everything that is there, attestations too
+ * @param digest what the reference is to mean now, whatever its tag
  * @throws {LinuxkitError} `image/not-an-index`, `image/no-platform`, `image/bad-platform`
  * @returns undefined when the cache does not have the image
  */
-export async function imageLayout(cache: ImageCache, reference: Reference, platforms: readonly string[]): Promise<ImageLayout | undefined> {
-  const root = await cache.resolve(reference)
+export async function imageLayout(
+  cache: ImageCache,
+  reference: Reference,
+  platforms: readonly string[],
+  digest = reference.digest,
+): Promise<ImageLayout | undefined> {
+  const root = await cache.resolve(reference, digest)
   if (root === undefined || !(await cache.hasBlob(root))) return undefined
   const index = await cache.readIndexOrManifest(root)
   if (!isIndex(index)) {

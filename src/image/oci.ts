@@ -89,6 +89,18 @@ export interface History {
   readonly empty_layer?: boolean | undefined
 }
 
+const INDEX_OR_MANIFEST: ReadonlySet<string> = new Set([
+  MEDIA_TYPE.index,
+  MEDIA_TYPE.manifest,
+  MEDIA_TYPE.dockerIndex,
+  MEDIA_TYPE.dockerManifest,
+])
+
+/** Whether a descriptor is of a document that names other blobs. */
+export function isIndexOrManifest({ mediaType }: Descriptor): boolean {
+  return INDEX_OR_MANIFEST.has(mediaType)
+}
+
 export function isIndex(document: Index | Manifest): document is Index {
   return 'manifests' in document
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { onTestFinished } from 'vitest'
 import { writeTar, TAR_END } from '../archive/tar-writer.js'
 import type { Entry } from '../archive/entry.js'
@@ -48,4 +49,19 @@ export async function findImage(cache: ImageCache, name: string, architecture = 
   const image = await cache.find(parseReference(name), { os: 'linux', architecture })
   if (image === undefined) throw new Error(`${name} is not in the cache`)
   return image
+}
+
+/** Bundles a script that imports from this directory, so that plain node runs it. */
+export async function bundle(source: string): Promise<string> {
+  const outfile = join(await temporaryDirectory(), 'script.cjs')
+  await build({
+    stdin: { contents: source, resolveDir: import.meta.dirname, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    outfile,
+    logLevel: 'error',
+  })
+  return outfile
 }

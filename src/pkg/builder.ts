@@ -59,6 +59,7 @@ export async function buildPackage(directory: string, options: BuildOptions): Pr
     if (options.force === true || !(await isInCache(cache, reference, arch))) missing.push(arch)
     else progress({ type: 'info', message: `${reference.text} for ${arch} is in the cache` })
   }
+  await using _ = await cache.hold()
   const images: Descriptor[] = []
   const sboms: Descriptor[] = []
   for (const arch of missing) {

@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileContent, type Content } from '../base/content.js'
 import type { Digest } from '../base/digest.js'
-import { claim, claimEnded, sweepClaim } from '../base/claim.js'
+import { claim, claimantOf } from '../base/claim.js'
 import { isSystemError } from '../base/errors.js'
 import { sweepTemporaries, temporaryName, writeStream } from '../base/files.js'
 
@@ -33,6 +34,9 @@ const CONTENT = 'content'
 const CLAIM = '.claim-'
 /** Names of what is set aside begin with this, so that they cannot be those of the other files. */
 const ASIDE = 'aside-'
+
+/** Milliseconds between two looks at what another process is making. */
+const PATIENCE = 25
 
 /** A fragment that was used within this time, in milliseconds, is not removed: a build may be reading it. */
 const GRACE = 3600 * 1000
@@ -86,15 +90,21 @@ export class FragmentStore {
       const found = await this.find(key)
       if (found !== undefined) return { fragment: found, made: false }
       const claimPath = join(this.#directory, CLAIM + key.slice('sha256:'.length))
-      await using claimed = await claim(claimPath)
-      if (claimed === undefined) {
-        await claimEnded(claimPath, signal)
+      const mine = await claim(claimPath)
+      if (mine === undefined) {
+        // Other processes are no source of events. What two take over at once is made twice, which does no harm.
+        if (await clearAway(claimPath)) continue
+        await sleep(PATIENCE, undefined, { signal })
         continue
       }
-      // Somebody may have made it between the look and the claim.
-      const meanwhile = await this.find(key)
-      if (meanwhile !== undefined) return { fragment: meanwhile, made: false }
-      return { fragment: await this.add(key, make), made: true }
+      try {
+        // Somebody may have made it between the look and the claim.
+        const meanwhile = await this.find(key)
+        if (meanwhile !== undefined) return { fragment: meanwhile, made: false }
+        return { fragment: await this.add(key, make), made: true }
+      } finally {
+        await mine.release()
+      }
     }
   }
 
@@ -127,7 +137,7 @@ export class FragmentStore {
   async prune(limit: number): Promise<void> {
     await sweepTemporaries(this.#directory)
     const all = await readdir(this.#directory).catch(() => [])
-    for (const name of all) if (name.startsWith(CLAIM)) await sweepClaim(join(this.#directory, name))
+    for (const name of all) if (name.startsWith(CLAIM)) await clearAway(join(this.#directory, name))
     const names = all.filter((name) => /^[0-9a-f]{64}$/.test(name))
     const fragments = []
     for (const name of names) {
@@ -149,6 +159,13 @@ export class FragmentStore {
   #path(key: Digest): string {
     return join(this.#directory, key.slice('sha256:'.length))
   }
+}
+
+/** Removes a claim whose process is gone. @returns whether there is none any more */
+async function clearAway(path: string): Promise<boolean> {
+  const claimant = await claimantOf(path)
+  if (claimant?.gone === true) await rm(path, { force: true })
+  return claimant === undefined || claimant.gone
 }
 
 function stored(directory: string, { size, facts, aside }: Description): StoredFragment {

@@ -7,21 +7,20 @@ import { readTar } from '../archive/tar-reader.js'
 import { tarContent } from '../archive/tar-writer.js'
 import { walk, type TreeNode } from '../archive/tree.js'
 import { readContent, textContent } from '../base/content.js'
-import { digestOf } from '../base/digest.js'
 import { silent } from '../base/progress.js'
-import { stamped, type Part } from './part.js'
+import { newPart, stamped, type Part } from './part.js'
 import { splitBoot, spoolTree } from './spooled-tree.js'
 
 const file = (path: string, text: string) => entry({ path, type: 'file', content: textContent(text) })
 
 /** A part whose contents, as those of layers, go by once. */
 function part(location: string, entries: readonly Entry[]): Part {
-  return {
+  return newPart({
     location,
     source: 'test',
-    key: digestOf(location),
+    inputs: { location },
     entries: () => stamped(readTar(tarContent(entries).open()), 'test', location),
-  }
+  })
 }
 
 const KERNEL = part('kernel', [

@@ -35,6 +35,11 @@ export function parseMirrors(values: readonly string[]): Mirrors {
         hint: 'write it like "https://mirror.example" or "docker.io=https://mirror.example/hub"',
       })
     }
+    if (new URL(url).username !== '') {
+      throw new LinuxkitError('image/bad-mirror', `the mirror ${new URL(url).host} must be named without user and password`, {
+        hint: 'log in with: docker login, or give them with --registry-creds',
+      })
+    }
     mirrors.set(HUB_NAMES.has(registry) ? HUB : registry, url.replace(/\/+$/, ''))
   }
   return mirrors
@@ -57,6 +62,11 @@ export function endpointOf(reference: Reference, mirrors: Mirrors): Endpoint {
   }
   const host = HUB_NAMES.has(registry) ? HUB_HOST : registry
   return { base: `${isLoopback(host) ? 'http' : 'https'}://${host}`, repository, identifier }
+}
+
+/** The name that users and `docker login` have for the registry on a host. */
+export function registryName(host: string): string {
+  return HUB_NAMES.has(host) ? HUB : host
 }
 
 /** Registries for tests and development speak plain HTTP; to any other host it would let everybody on the way read and change images. */

@@ -49,5 +49,8 @@ describe('mayHaveCredentials', () => {
     ['http://registry.gitlab.com/token', 'https://registry.gitlab.com', false],
     ['http://10.0.0.2:5001/token', 'http://10.0.0.1:5000', false],
     ['http://10.0.0.1:5000/token', 'http://10.0.0.1:5000', true],
+    ['http://10.0.0.1:5001/token', 'http://10.0.0.1:5000', true],
+    ['https://evil.co.uk/token', 'https://registry.good.co.uk', false],
+    ['https://auth.good.co.uk/token', 'https://registry.good.co.uk', true],
   ])('%s for %s: %s', (realm, registry, answer) => expect(mayHaveCredentials(new URL(realm), new URL(registry))).toBe(answer))
 })

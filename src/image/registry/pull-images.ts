@@ -3,14 +3,11 @@ import type { Progress } from '../../base/progress.js'
 import { openCache } from '../cache.js'
 import { parsePlatform } from '../platform.js'
 import { parseReference } from '../reference.js'
-import { RegistryClient } from './client.js'
-import { mirrorsOf } from './mirrors.js'
+import { connect, type RegistryAccess } from './connect.js'
 import { pullImage } from './pull.js'
 
-export interface PullImagesOptions {
+export interface PullImagesOptions extends RegistryAccess {
   readonly cacheDirectory: string
-  /** `URL` or `registry=URL`; those of the environment are added. */
-  readonly mirrors: readonly string[]
   /** Such as `linux/arm64`; the host's by default. */
   readonly platform: string | undefined
   readonly progress: Progress
@@ -25,10 +22,11 @@ export async function pullImages(names: readonly string[], options: PullImagesOp
   const { progress, signal } = options
   const references = names.map(parseReference)
   const platform = parsePlatform(options.platform ?? `linux/${hostArch()}`)
-  const client = new RegistryClient({ mirrors: mirrorsOf(options.mirrors, process.env), environment: process.env, progress, signal })
+  const client = connect(options, progress, signal)
   const cache = await openCache(options.cacheDirectory)
   for (const reference of references) {
     const { image, fromIndex } = await pullImage(reference, { cache, client, platform, progress })
-    if (fromIndex) await cache.setName(`${reference.text}-${platform.architecture}`, image)
+    // A digest is of one platform or of all already.
+    if (fromIndex && reference.digest === undefined) await cache.setName(`${reference.text}-${platform.architecture}`, image)
   }
 }

@@ -208,7 +208,7 @@ describe('pullImage', () => {
       response.end('{"token":"t"}')
       return true
     })
-    let realm = strangers
+    let realm = strangers.replace('127.0.0.1', 'localhost')
     const host = await listen((request, response, path) => {
       if (path.startsWith('/token')) {
         response.end('{"token":"t"}')

@@ -32,7 +32,9 @@ export interface Pulled {
  */
 export async function pullImage(reference: Reference, { cache, client, platform, progress }: PullOptions): Promise<Pulled> {
   const id = `pull ${reference.text}`
-  progress({ type: 'start', id, title: `${reference.text} from ${client.hostOf(reference)}` })
+  const title = `${reference.text} from ${client.hostOf(reference)}`
+  progress({ type: 'start', id, title })
+  await using _ = await cache.hold()
   const root = await fetchManifest(reference, client, reference.digest)
   const manifests: readonly Fetched[] = isIndex(root.document)
     ? await fetchImages(reference, root.document, platform, client)
@@ -43,24 +45,54 @@ export async function pullImage(reference: Reference, { cache, client, platform,
   const missing: BlobId[] = []
   for (const blob of blobs.values()) if (!(await cache.hasBlob(blob))) missing.push(blob)
 
-  let done = 0
-  async function* counted(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    for await (const chunk of source) {
-      done += chunk.length
-      progress({ type: 'advance', id, done })
+  const total = missing.reduce((sum, { size }) => sum + size, 0)
+  progress({ type: 'start', id, title, total })
+  const done = new Map<string, number>()
+  let failed = false
+  async function* counted(blob: BlobId): AsyncIterable<Uint8Array> {
+    let mine = 0
+    for await (const chunk of client.blob(reference, blob)) {
+      mine += chunk.length
+      done.set(blob.digest, mine)
+      progress({ type: 'advance', id, done: [...done.values()].reduce((sum, one) => sum + one, 0) })
       yield chunk
+      if (failed) throw new Error('another layer has failed')
     }
   }
   await inParallel(
     missing,
     CONNECTIONS,
-    async (blob) => void (await cache.writeBlob(counted(client.blob(reference, blob)), blob)),
-    () => {},
+    (blob) => fetchBlob(blob, counted, reference, { cache, client }),
+    () => {
+      failed = true
+    },
   )
   for (const { bytes, descriptor } of [...manifests, root]) await cache.writeBlob(once(bytes), descriptor)
-  await cache.setName(reference.text, root.descriptor)
+  await cache.setName(reference.text, root.descriptor, [...blobs.values(), ...[...manifests, root].map(({ descriptor }) => descriptor)])
   progress({ type: 'finish', id })
   return { image: (manifests[0] ?? root).descriptor, fromIndex: isIndex(root.document) }
+}
+
+/** A blob that was damaged on its way is fetched once more. */
+async function fetchBlob(
+  blob: BlobId,
+  open: (blob: BlobId) => AsyncIterable<Uint8Array>,
+  reference: Reference,
+  { cache, client }: Pick<PullOptions, 'cache' | 'client'>,
+): Promise<void> {
+  const damaged = (error: unknown): error is LinuxkitError => error instanceof LinuxkitError && error.code === 'image/digest-mismatch'
+  try {
+    await cache.writeBlob(open(blob), blob).catch((error: unknown) => {
+      if (damaged(error)) return cache.writeBlob(open(blob), blob)
+      throw error
+    })
+  } catch (error) {
+    if (!damaged(error)) throw error
+    throw new LinuxkitError(error.code, `${client.hostOf(reference)} sends a damaged layer of ${reference.text}: ${error.message}`, {
+      hint: 'nothing of it is kept; if it stays so, the image is damaged there, or a proxy on the way damages it',
+      cause: error,
+    })
+  }
 }
 
 interface Fetched<Document = Manifest> {
@@ -89,15 +121,11 @@ async function fetchImages(
 
 async function fetchManifest(reference: Reference, client: RegistryClient, digest: string | undefined): Promise<Fetched<Index | Manifest>> {
   const remote = await client.manifest(reference, digest)
-  const actual = digestOf(remote.bytes)
-  if (digest !== undefined && digest !== actual) {
-    throw new LinuxkitError('image/corrupt-blob', `${client.hostOf(reference)} sends another manifest of ${reference.text} than ${digest}`)
-  }
   const document = readIndexOrManifest(JsonNode.parse(remote.bytes.toString('utf8'), `the manifest of ${reference.text}`))
   return {
     bytes: remote.bytes,
     document,
-    descriptor: { mediaType: mediaTypeOf(remote, document), digest: actual, size: remote.bytes.length },
+    descriptor: { mediaType: mediaTypeOf(remote, document), digest: digestOf(remote.bytes), size: remote.bytes.length },
   }
 }
 
