@@ -8,6 +8,7 @@ import { LinuxkitError } from '../../base/errors.js'
 import { silent } from '../../base/progress.js'
 import { openCache } from '../cache.js'
 import { parseReference } from '../reference.js'
+import { temporaryDirectory } from '../test-support.js'
 import { pullImage } from './pull.js'
 import { pushImage } from './push.js'
 import {
@@ -53,16 +54,15 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await stranger[Symbol.asyncDispose]()
-  await registry[Symbol.asyncDispose]()
-  await rm(scratch, { recursive: true, force: true })
   const file = process.env['FAULT_TABLE']
-  if (file === undefined) return
   const rows = [...table].map(
     ([title, outcomes]) => `| ${title} | ${[...outcomes].map(([text, count]) => `${count} × ${text}`).join('; ')} |`,
   )
-  await writeFile(file, ['| fault | outcome |', '|---|---|', ...rows, ''].join('\n'))
-})
+  if (file !== undefined) await writeFile(file, ['| fault | outcome |', '|---|---|', ...rows, ''].join('\n'))
+  await stranger[Symbol.asyncDispose]()
+  await registry[Symbol.asyncDispose]()
+  await rm(scratch, { recursive: true, force: true })
+}, 60_000)
 
 interface Fault {
   readonly title: string
@@ -262,7 +262,7 @@ describe.each(FAULTS)('$title', (fault) => {
   it.each(rounds)('pull, round %i', async () => {
     const struck = new Set<string>()
     await using proxy = await faultProxy(fault, struck)
-    const directory = await mkdtemp(join(scratch, 'pull-'))
+    const directory = await temporaryDirectory()
     await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [proxy.host]: { auth: AUTH } } }))
     const said: string[] = []
     const progress = (event: object): void => void said.push(inspect(event))
@@ -282,7 +282,7 @@ describe.each(FAULTS)('$title', (fault) => {
   it.each(rounds)('push, round %i', async (round) => {
     const struck = new Set<string>()
     await using proxy = await faultProxy(fault, struck)
-    const directory = await mkdtemp(join(scratch, 'push-'))
+    const directory = await temporaryDirectory()
     await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [proxy.host]: { auth: AUTH } } }))
     const cache = await openCache(join(directory, 'cache'))
     // A repository of its own each time, so that everything is sent; one layer goes in pieces.

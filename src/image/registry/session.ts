@@ -8,7 +8,7 @@ import { RegistryError, statusError } from './errors.js'
 import { endpointOf, registryName, type Endpoint, type Mirrors } from './mirrors.js'
 import { findCredentials } from './stored-credentials.js'
 import { retrying, type RetryOptions } from './retry.js'
-import { Transport, type Headers, type HttpRequest, type HttpResponse, type TransportOptions } from './transport.js'
+import type { Headers, HttpRequest, HttpResponse, Transport, TransportOptions } from './transport.js'
 
 export interface RegistryOptions extends TransportOptions, RetryOptions {
   readonly mirrors: Mirrors
@@ -35,13 +35,12 @@ const MOST_REDIRECTS = 5
 /** Asks registries: shows them credentials and no one else, and follows redirects (OCI distribution-spec v1.1). */
 export class RegistrySession {
   readonly options: RegistryOptions
-  readonly #transport: Transport
+  #transport: Promise<Transport> | undefined
   readonly #authorizations = new Map<string, string>()
   readonly #credentials = new Map<string, Promise<Credentials | undefined>>()
 
   constructor(options: RegistryOptions) {
     this.options = options
-    this.#transport = new Transport(options)
   }
 
   endpoint(reference: Reference): Endpoint {
@@ -73,7 +72,7 @@ export class RegistrySession {
       await response.drop()
       const credentials = await this.#credentialsFor(endpoint, reference)
       const challenges = parseChallenges(response.header('www-authenticate') ?? '')
-      authorization = await answer(challenges, { scopes, registry, credentials, transport: this.#transport })
+      authorization = await answer(challenges, { scopes, registry, credentials, transport: await this.#connect() })
       if (authorization !== undefined) {
         response = await this.#follow(request, authorization)
         // What is refused at once will not be accepted later.
@@ -86,13 +85,20 @@ export class RegistrySession {
     throw statusError(reference.text, url.host, response, shown)
   }
 
+  /** Loading HTTP and TLS takes time that a build with all of its images in the cache is spared. */
+  #connect(): Promise<Transport> {
+    this.#transport ??= import('./transport.js').then(({ Transport }) => new Transport(this.options))
+    return this.#transport
+  }
+
   /** Follows redirects, none of which sees what the registry was shown. */
   async #follow(request: HttpRequest, authorization: string | undefined): Promise<HttpResponse> {
     const { what, url: start } = request
+    const transport = await this.#connect()
     let url = start
     let headers = authorization === undefined ? request.headers : { ...request.headers, authorization }
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
-      const response = await this.#transport.send({ ...request, url, headers })
+      const response = await transport.send({ ...request, url, headers })
       const location = response.header('location')
       if (response.status < 300 || response.status >= 400 || location === undefined) return response
       await response.drop()
