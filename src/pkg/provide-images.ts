@@ -70,11 +70,15 @@ export async function provideImages(
   const found = new Map<string, CachedImage>()
   const missing: Wanted[] = []
   const fromEngine = engineOf(options)
+  const fromEngineFirst: (readonly [Wanted, CachedImage | undefined])[] = []
+  // One after another, for an engine that cannot be reached is not asked again.
+  for (const one of wanted.values())
+    fromEngineFirst.push([one, isAnew(one.reference, options) ? undefined : await fromEngine(one.reference)])
   const looked = await Promise.all(
-    [...wanted.values()].map(async (one) => {
-      const image = isAnew(one.reference, options) ? undefined : ((await fromEngine(one.reference)) ?? (await find(one, options)))
-      return { one, image }
-    }),
+    fromEngineFirst.map(async ([one, image]) => ({
+      one,
+      image: image ?? (isAnew(one.reference, options) ? undefined : await find(one, options)),
+    })),
   )
   for (const { one, image } of looked) {
     if (image === undefined) missing.push(one)
