@@ -54,7 +54,7 @@ export function defaultName(sources: readonly string[]): string {
   if (last === '-') return 'moby'
   const name = basename(last)
   const dot = name.lastIndexOf('.')
-  return dot === -1 ? name : name.slice(0, dot)
+  return dot <= 0 ? name : name.slice(0, dot)
 }
 
 /**

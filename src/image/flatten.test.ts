@@ -116,7 +116,7 @@ describe('flattenImage', () => {
 
 describe('hard links', () => {
   it('stay links within their layer, over chains too', async () => {
-    expect(shown(await flatten([file('a'), hardlink('b', './a'), hardlink('c', '/b')]))).toEqual(['a: a', 'b = ./a', 'c = a'])
+    expect(shown(await flatten([file('a'), hardlink('b', './a'), hardlink('c', '/b')]))).toEqual(['a: a', 'b = ./a', 'c = b'])
   })
 
   it('may come before their target', async () => {

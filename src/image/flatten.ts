@@ -65,6 +65,8 @@ class LayerWalk {
   /** Objects of this layer that have been emitted, and those that have been passed over since they are hidden. */
   readonly #emittedHere = new Set<string>()
   readonly #hiddenHere = new Set<string>()
+  /** Hard links of this layer that have been emitted after their objects. */
+  readonly #linkedHere = new Set<string>()
   /** Hard links of this layer by their path, with the object at the end of the chain: a link to a link is to the same object. */
   readonly #targets = new Map<string, string>()
 
@@ -118,10 +120,13 @@ class LayerWalk {
     const links = this.#takeFromAbove(path)
     this.#targets.set(path, target)
     this.#hidden.replace(path)
-    if (!this.#hidden.has(path)) {
-      this.#hidden.emit(path)
-      links.unshift(entry)
-    }
+    const visible = !this.#hidden.has(path)
+    if (visible) this.#hidden.emit(path)
+    if (visible && this.#emittedHere.has(target)) {
+      // A link to a link says so in LinuxKit's trees, too.
+      yield* follow([entry], this.#linkedHere.has(named) ? named : target)
+      this.#linkedHere.add(path)
+    } else if (visible) links.unshift(entry)
     if (this.#emittedHere.has(target)) yield* follow(links, target)
     else if (this.#promised !== undefined && !this.#hidden.has(target)) {
       add(this.#promised, target, links)
