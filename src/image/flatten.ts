@@ -19,7 +19,8 @@ import { through } from './through.js'
  *
  * @param order `links last`, so that who unpacks the entries one by one always finds the target of a link; `as met` is LinuxKit's order, in which
  * a link to a visible object of a lower layer comes before it
- * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `archive/...`, `image/corrupt-blob`
+ * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `image/not-a-directory` when something lies
+ * below a link or a file, `archive/...` with the layer, `image/corrupt-blob`
  */
 export async function* flattenImage(
   image: CachedImage,
@@ -31,9 +32,14 @@ export async function* flattenImage(
   let waiting: WaitingLinks = new Map()
   for (let number = image.manifest.layers.length - 1; number >= 0; number--) {
     const layer = new LayerWalk(hidden, waiting, () => readLayer(image, number, signal), promised)
-    yield* layer.entries()
+    for await (const entry of layer.entries()) {
+      const obstacle = hidden.obstacle(entry.path)
+      if (obstacle !== undefined) throw notADirectory(image, entry.path, obstacle)
+      yield entry
+    }
     waiting = layer.waiting
-    hidden.leaveLayer()
+    // Below the lowest layer there is nothing to hide.
+    if (number > 0) hidden.leaveLayer()
   }
   for (const [target, links] of [...waiting, ...(promised ?? [])]) {
     const names = links.map(({ path }) => `"${path}"`).join(', ')
@@ -41,18 +47,33 @@ export async function* flattenImage(
   }
 }
 
+/** The message says what the layer's maker did: an object below a link lands, when it is unpacked, wherever the link leads to. */
+function notADirectory(image: CachedImage, path: string, obstacle: string): LinuxkitError {
+  return new LinuxkitError(
+    'image/not-a-directory',
+    `${image.reference.text}: "${path}" lies below "${obstacle}", which is not a directory but a file or a link`,
+    { hint: 'the image is made wrongly: build it anew, with the true path of the file' },
+  )
+}
+
 /** Hard links that wait for their object, by the clean path of the object. */
 type WaitingLinks = Map<string, Entry[]>
 
 /** The entries of a layer with their paths clean, the root's being empty; targets of links as they are written. */
 async function* readLayer(image: CachedImage, number: number, signal: AbortSignal): AsyncIterable<Entry> {
-  for await (const entry of through(image.layer(number), readTar)) {
-    signal.throwIfAborted()
-    const path = cleanPath(entry.path)
-    if (path === '' && entry.type !== 'directory') {
-      throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
+  try {
+    for await (const entry of through(image.layer(number), readTar)) {
+      signal.throwIfAborted()
+      const path = cleanPath(entry.path)
+      if (path === '' && entry.type !== 'directory') {
+        throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
+      }
+      yield { ...entry, path }
     }
-    yield { ...entry, path }
+  } catch (error) {
+    if (!(error instanceof LinuxkitError) || !error.code.startsWith('archive/')) throw error
+    const message = `layer ${number} of ${image.reference.text}: ${error.message}`
+    throw new LinuxkitError(error.code, message, { hint: error.hint, cause: error })
   }
 }
 
@@ -93,7 +114,7 @@ class LayerWalk {
 
   *#directory(entry: Entry): Iterable<Entry> {
     if (this.#hidden.has(entry.path)) return
-    this.#hidden.emit(entry.path)
+    this.#hidden.emit(entry.path, true)
     yield entry.path === '' ? { ...entry, path: '.' } : entry
   }
 
@@ -105,7 +126,7 @@ class LayerWalk {
       this.#hiddenHere.add(path)
       yield* takeOver(entry, links)
     } else {
-      this.#hidden.emit(path)
+      this.#hidden.emit(path, false)
       this.#emittedHere.add(path)
       this.#promised?.delete(path)
       yield entry
@@ -121,7 +142,7 @@ class LayerWalk {
     this.#targets.set(path, target)
     this.#hidden.replace(path)
     const visible = !this.#hidden.has(path)
-    if (visible) this.#hidden.emit(path)
+    if (visible) this.#hidden.emit(path, false)
     if (visible && this.#emittedHere.has(target)) {
       // A link to a link says so in LinuxKit's trees, too.
       yield* follow([entry], this.#linkedHere.has(named) ? named : target)

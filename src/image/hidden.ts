@@ -3,7 +3,8 @@ const OPAQUE = '.wh..wh..opq'
 
 /** What the layers seen so far, from the top down, say about the names in those below. The root directory is the empty path. */
 export class HiddenPaths {
-  readonly #emitted = new Set<string>()
+  /** Whether each path that has been given out is a directory. */
+  readonly #emitted = new Map<string, boolean>()
   /** Objects that are not directories and deleted names: in lower layers neither they nor what is below them is visible. */
   readonly #replaced = new Set<string>()
   /** Directories of which lower layers' content is not visible. */
@@ -19,8 +20,14 @@ export class HiddenPaths {
   }
 
   /** The path has been given out: whatever else has this name is not. */
-  emit(path: string): void {
-    this.#emitted.add(path)
+  emit(path: string, isDirectory: boolean): void {
+    this.#emitted.set(path, isDirectory)
+  }
+
+  /** What has been given out above the path and is no directory, so that unpacking the path would fail, or follow a link out of the tree. */
+  obstacle(path: string): string | undefined {
+    for (const ancestor of ancestors(path)) if (this.#emitted.get(ancestor) === false) return ancestor
+    return undefined
   }
 
   /** This layer has something else than a directory here. */
