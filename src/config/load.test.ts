@@ -189,6 +189,12 @@ describe('packages', () => {
     ])
   })
 
+  test('may stand in keys, too', async () => {
+    const path = await file('k.yml', 'services: [{name: s, image: a, annotations: {"@pkg:x": "@pkg:y"}}]')
+    const { config } = await loadConfig([path], { resolvePackage })
+    expect(config.services[0]?.annotations).toEqual({ 'linuxkit/x:hash': 'linuxkit/y:hash' })
+  })
+
   test('are looked for from standard input only behind a file', async () => {
     const text = 'init: ["@pkg:pkg/a"]'
     expect(await failure(['-'], { ...stdin(text), resolvePackage })).toMatchObject({ code: 'image/bad-reference', where: { column: 8 } })
