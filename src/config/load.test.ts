@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { assert, asyncProperty, constantFrom, nat } from 'fast-check'
+import { array, assert, asyncProperty, constantFrom, nat, tuple } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LinuxkitError, LinuxkitErrors } from '../base/errors.js'
 import { loadConfig, type LoadOptions } from './load.js'
@@ -233,13 +233,16 @@ test('fails with nothing but errors for users, whatever is done to a yml', async
     '<<: ',
     '#',
     '!!int ',
+    'constructor: ',
+    '__proto__: {}',
     '\u{0}',
     'é',
   ]
-  const edit = asyncProperty(nat(EXAMPLE.length), nat(12), constantFrom(...pieces), async (position, length, piece) => {
-    const text = EXAMPLE.slice(0, position) + piece + EXAMPLE.slice(position + length)
+  const edits = array(tuple(nat(EXAMPLE.length), nat(12), constantFrom(...pieces)), { minLength: 1, maxLength: 4 })
+  const edit = asyncProperty(edits, async (list) => {
+    const text = list.reduce((before, [at, length, piece]) => before.slice(0, at) + piece + before.slice(at + length), EXAMPLE)
     const error = await failure(['-'], stdin(text))
     return error === undefined || error instanceof LinuxkitError
   })
-  await assert(edit, { numRuns: 150 })
+  await assert(edit, { numRuns: 300 })
 })
