@@ -108,10 +108,10 @@ services:
       string({ unit: 'grapheme', maxLength: 200 }),
       string({ unit: 'binary' }),
       string({ unit: 'binary-ascii', minLength: 100 }),
-      string({ unit: constantFrom(...'\n\n \tax:-#') }),
+      string({ unit: constantFrom(...'\n\n \tax:-#'.split('')) }),
     )
     const inner = oneof(text, boolean(), integer(), array(text, { maxLength: 3 }))
-    const key = oneof(string(), string({ unit: constantFrom(...'\n ax:-?') }))
+    const key = oneof(string(), string({ unit: constantFrom(...'\n ax:-?'.split('')) }))
     const object = dictionary(key, inner, { maxKeys: 3 })
     assert(
       property(dictionary(key, oneof(inner, array(object, { maxLength: 3 }), object), { maxKeys: 3 }), (data) => {
