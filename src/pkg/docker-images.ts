@@ -19,8 +19,8 @@ export async function checkDockerImages(directory: string, { depends }: BuildYml
   const bad = (key: string, reason: string): LinuxkitError =>
     new LinuxkitError('pkg/depends', `depends.docker-images: ${reason}`, { where: document.place([...SECTION, key], 'value') })
   const { list, 'from-file': fromFile, target, 'target-dir': targetDirectory } = images
-  if (target !== '' && targetDirectory !== '') throw bad('target', '"target" and "target-dir" exclude each other')
-  if (list.length > 0 && fromFile !== '') throw bad('list', '"list" and "from-file" exclude each other')
+  if (target !== '' && targetDirectory !== '') throw bad('target', '"target" and "target-dir" are mutually exclusive')
+  if (list.length > 0 && fromFile !== '') throw bad('list', '"list" and "from-file" are mutually exclusive')
 
   const [key, path] = target === '' ? ['target-dir', targetDirectory] : ['target', target]
   const place = resolve(directory, path)

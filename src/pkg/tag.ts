@@ -84,5 +84,5 @@ async function sourceHash(directory: string, yml: BuildYml, options: TagOptions)
 function hashPath(directory: string, given: string | undefined): string {
   const path = given === undefined || given === '' ? directory : resolve(given)
   if (path === directory || directory.startsWith(path + sep)) return path
-  throw new LinuxkitError('pkg/hash-path', `the hash path ${path} does not hold the package ${directory}`)
+  throw new LinuxkitError('pkg/hash-path', `the hash path ${path} is not a prefix of the package's path ${directory}`)
 }
