@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Entry } from '../archive/entry.js'
-import { textContent } from '../base/content.js'
+import { bytesContent, readAll, textContent } from '../base/content.js'
 import { findImage, temporaryCache } from '../image/test-support.js'
 import { kernelPart, type KernelFiles } from './kernel-part.js'
-import { addImage, type Tree } from './test-support.js'
+import { addImage, tarOf, type Tree } from './test-support.js'
 
 const FILES: KernelFiles = { cmdline: 'quiet', binary: 'kernel', tar: undefined, ucode: undefined, decompress: false }
 
@@ -43,6 +43,14 @@ describe('kernelPart', () => {
         message: expect.stringContaining(message) as string,
       })
     }
+  })
+
+  it('takes no tar that leads out of the root', async () => {
+    const tar = await readAll(tarOf({ '../etc/passwd': 'x' }), 1 << 20)
+    await expect(entriesOf({ kernel: 'k', 'kernel.tar': { content: bytesContent(tar) } }, { tar: 'kernel.tar' })).rejects.toMatchObject({
+      code: 'archive/outside-root',
+      message: expect.stringContaining('docker.io/test/kernel') as string,
+    })
   })
 
   it('says which file of which image is no tar', async () => {

@@ -2,6 +2,7 @@ import { digestOf } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { textContent } from '../base/content.js'
 import { entry, FIXED_TIME, type Entry } from '../archive/entry.js'
+import { cleanPath } from '../archive/path.js'
 import { readTar } from '../archive/tar-reader.js'
 import type { CachedImage } from '../image/cached-image.js'
 import { flattenImage } from '../image/flatten.js'
@@ -63,11 +64,19 @@ async function* kernelEntries(image: CachedImage, files: KernelFiles, signal: Ab
 
 async function* unpacked({ path, content }: Entry, image: CachedImage): AsyncIterable<Entry> {
   try {
-    yield* readTar(content.open())
+    for await (const one of readTar(content.open())) {
+      // The names stay as they are written, as long as they lie in the tree.
+      cleanPath(one.path)
+      if (one.type === 'hardlink') cleanPath(one.link)
+      yield one
+    }
   } catch (error) {
     if (!(error instanceof LinuxkitError) || !error.code.startsWith('archive/')) throw error
     const message = `"${path}" of the kernel image ${image.reference.text} cannot be unpacked: ${error.message}`
-    throw new LinuxkitError(error.code, message, { hint: 'it has to be a tar that is not compressed', cause: error })
+    throw new LinuxkitError(error.code, message, {
+      hint: error.hint ?? 'it has to be a tar that is not compressed',
+      cause: error,
+    })
   }
 }
 
