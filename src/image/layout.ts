@@ -8,8 +8,8 @@ import type { Reference } from './reference.js'
 
 const EPOCH: Timestamp = { seconds: 0, nanoseconds: 0 }
 
-/** The text that LinuxKit writes (OCI image-spec, image-layout.md "oci-layout file"). */
-const LAYOUT = '{\n\t\t"imageLayoutVersion": "1.0.0"\n\t}'
+/** The file "oci-layout" of an archive or a volume, as LinuxKit writes it (OCI image-spec, image-layout.md "oci-layout file"). */
+export const LAYOUT = '{\n\t\t"imageLayoutVersion": "1.0.0"\n\t}'
 
 /** An image with all that belongs to it, to be laid out as an OCI image layout. */
 export interface ImageLayout {
