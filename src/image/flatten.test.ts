@@ -141,7 +141,7 @@ describe('hostile layers', () => {
       code: 'archive/outside-root',
       message: expect.stringContaining(`layer 0 of ${NAME}`) as string,
     })
-    await expect(flatten([hardlink('a', path)])).rejects.toMatchObject({ code: 'archive/outside-root' })
+    await expect(flatten([hardlink('a', path)])).rejects.toThrow(`layer 0 of ${NAME}`)
   })
 
   it('have absolute paths below the root of the tree', async () => {

@@ -65,6 +65,7 @@ async function* readLayer(image: CachedImage, number: number, signal: AbortSigna
     for await (const entry of through(image.layer(number), readTar)) {
       signal.throwIfAborted()
       const path = cleanPath(entry.path)
+      if (entry.type === 'hardlink') cleanPath(entry.link)
       if (path === '' && entry.type !== 'directory') {
         throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
       }
