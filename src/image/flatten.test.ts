@@ -125,7 +125,19 @@ describe('hostile layers', () => {
     await expect(flatten([file('x'), hardlink('h', 'x'), file('h/y')])).rejects.toMatchObject(refused)
     // The link of the upper layer is written when its object is met, which is after "a".
     await expect(flatten([file('x')], [out], [hardlink('a/y', 'x'), file('.wh.x', '')])).rejects.toMatchObject(refused)
+    const chain = [symlink('a', 'b/..'), symlink('b', 'c'), symlink('c', '..')]
+    await expect(flatten([...chain, file('a/x')])).rejects.toMatchObject(refused)
+    await expect(flatten([symlink('a', 'a'), file('a/x')])).rejects.toMatchObject(refused)
+    await expect(flatten([symlink('a', '/etc'), file('a/x')])).rejects.toMatchObject(refused)
     expect(shown(await flatten([directory('a'), file('a/passwd')], [out]))).toEqual(['a -> ../../../etc'])
+  })
+
+  it('may go through a link that stays in the tree', async () => {
+    const usr = [directory('usr'), directory('usr/lib'), symlink('lib', 'usr/lib')]
+    expect(shown(await flatten([...usr, file('lib/x')])).at(-1)).toBe('lib/x: lib/x')
+    expect(shown(await flatten([...usr, symlink('usr/lib/up', '../../lib'), file('usr/lib/up/x')])).at(-1)).toBe(
+      'usr/lib/up/x: usr/lib/up/x',
+    )
   })
 
   it('have each name once, and nothing below a file', async () => {

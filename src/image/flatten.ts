@@ -20,7 +20,7 @@ import { through } from './through.js'
  * @param order `links last`, so that who unpacks the entries one by one always finds the target of a link; `as met` is LinuxKit's order, in which
  * a link to a visible object of a lower layer comes before it
  * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `image/not-a-directory` when something lies
- * below a link or a file, `archive/...` with the layer, `image/corrupt-blob`
+ * below a file or a link that leads out of the tree, `archive/...` with the layer, `image/corrupt-blob`
  */
 export async function* flattenImage(
   image: CachedImage,
@@ -51,7 +51,7 @@ export async function* flattenImage(
 function notADirectory(image: CachedImage, path: string, obstacle: string): LinuxkitError {
   return new LinuxkitError(
     'image/not-a-directory',
-    `${image.reference.text}: "${path}" lies below "${obstacle}", which is not a directory but a file or a link`,
+    `${image.reference.text}: "${path}" lies below "${obstacle}", which is a file, or a link that leads out of the image`,
     { hint: 'the image is made wrongly: build it anew, with the true path of the file' },
   )
 }
@@ -115,7 +115,7 @@ class LayerWalk {
 
   *#directory(entry: Entry): Iterable<Entry> {
     if (this.#hidden.has(entry.path)) return
-    this.#hidden.emit(entry.path, true)
+    this.#hidden.emit(entry.path, 'directory')
     yield entry.path === '' ? { ...entry, path: '.' } : entry
   }
 
@@ -127,7 +127,7 @@ class LayerWalk {
       this.#hiddenHere.add(path)
       yield* takeOver(entry, links)
     } else {
-      this.#hidden.emit(path, false)
+      this.#hidden.emit(path, entry.type === 'symlink' ? { link: entry.link } : 'other')
       this.#emittedHere.add(path)
       this.#promised?.delete(path)
       yield entry
@@ -143,7 +143,7 @@ class LayerWalk {
     this.#targets.set(path, target)
     this.#hidden.replace(path)
     const visible = !this.#hidden.has(path)
-    if (visible) this.#hidden.emit(path, false)
+    if (visible) this.#hidden.emit(path, 'other')
     if (visible && this.#emittedHere.has(target)) {
       // A link to a link says so in LinuxKit's trees, too.
       yield* follow([entry], this.#linkedHere.has(named) ? named : target)
