@@ -348,6 +348,7 @@ describe('defaultName', () => {
     [['a/linuxkit.yml'], 'linuxkit'],
     [['base.yml', 'foo.tar.yml'], 'foo.tar'],
     [['-'], 'moby'],
+    [['.hidden'], '.hidden'],
     [['http://host/u.yml?a=b'], 'u'],
   ])('%j', (sources, name) => expect(defaultName(sources)).toBe(name))
 })

@@ -79,7 +79,7 @@ export function defaultName(sources: readonly string[]): string {
   if (last === '-') return 'moby'
   const name = basename(last)
   const dot = name.lastIndexOf('.')
-  return dot === -1 ? name : name.slice(0, dot)
+  return dot <= 0 ? name : name.slice(0, dot)
 }
 
 /**
@@ -279,6 +279,7 @@ async function checkDestination(destination: Destination, formats: readonly Form
     throw new LinuxkitError('build/format-alone', `the format ${streamed.name} can only be made alone`, { hint: 'run a build for each' })
   }
   if (destination.type === 'stream') {
+    if (formats.length > 1) throw new LinuxkitError('build/not-a-stream', '--o takes only one format', { hint: 'use --name and --dir' })
     if (streamed !== undefined) return
     const names = formats.map(({ name }) => name).join(', ')
     throw new LinuxkitError('build/not-a-stream', `${names} cannot be streamed, because it is not a single file`, {

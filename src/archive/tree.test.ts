@@ -28,13 +28,25 @@ describe('a tree', () => {
       entry({ path: 'usr/lib', type: 'directory' }),
       entry({ path: 'lib', type: 'symlink', link: 'usr/lib' }),
       file('lib/x'),
-      entry({ path: 'lib', type: 'directory' }),
       entry({ path: 'usr/lib/up', type: 'symlink', link: '../../lib' }),
       file('usr/lib/up/y'),
     ])
     expect(paths(tree)).toContain('usr/lib/x file')
     expect(paths(tree)).toContain('usr/lib/y file')
     expect(paths(tree)).toContain('lib symlink')
+  })
+
+  test('has a directory in place of a symbolic link, and no link in place of a directory with something in it', () => {
+    const tree = buildTree([
+      file('a/x'),
+      entry({ path: 'b', type: 'symlink', link: 'a' }),
+      entry({ path: 'b', type: 'directory' }),
+      file('b/y'),
+      entry({ path: 'a', type: 'symlink', link: 'b' }),
+      entry({ path: 'empty', type: 'directory' }),
+      entry({ path: 'empty', type: 'symlink', link: 'b' }),
+    ])
+    expect(paths(tree)).toEqual([' directory', 'a directory', 'a/x file', 'b directory', 'b/y file', 'empty symlink'])
   })
 
   test('has one entry for all hard links of an object', () => {

@@ -24,7 +24,8 @@ const MOST_LINKS = 40
 
 /**
  * The tree that unpacking the entries one after another leaves, as the kernel does with an initramfs: parents may be symbolic links to directories that
- * are there already, later entries replace earlier ones, and a directory that is there already keeps what is in it. Missing parents are root's, mode 0755.
+ * are there already, later entries replace earlier ones (init/initramfs.c, clean_path), but a directory that is there already keeps what is in it, and stays when
+ * anything else comes in its place while it is not empty. Missing parents are root's, mode 0755.
  * @throws {LinuxkitError} `archive/outside-root`; `archive/dangling-link` for a hard link whose target is not there; `archive/not-a-directory`
  */
 export function buildTree(entries: Iterable<Entry>): TreeNode {
@@ -47,19 +48,17 @@ function put(root: Growing, one: Entry): void {
   }
   const { directory, name } = findParent(root, path)
   const present = directory.children?.get(name)
-  if (one.type === 'directory' && present !== undefined) {
-    if (present.children !== undefined) {
-      present.entry = { ...one, path }
-      return
-    }
-    if (present.entry.type === 'symlink' && lookUp(root, path, false)?.children !== undefined) return
+  if (one.type === 'directory' && present?.children !== undefined) {
+    present.entry = { ...one, path }
+    return
   }
+  if (present?.children !== undefined && present.children.size > 0) return
   const object = one.type === 'hardlink' ? target(root, one) : { ...one, path }
   directory.children?.set(name, { name, entry: object, children: object.type === 'directory' ? new Map() : undefined })
 }
 
 function target(root: Growing, link: Entry): Entry {
-  const found = lookUp(root, cleanPath(link.link), true)
+  const found = lookUp(root, cleanPath(link.link))
   if (found !== undefined && found.children === undefined) return found.entry
   throw new LinuxkitError('archive/dangling-link', `"${link.path}" is a hard link to "${link.link}", which is not there`)
 }
@@ -93,8 +92,8 @@ function findParent(root: Growing, path: string): { readonly directory: Growing;
   return { directory, name: names[0] ?? '' }
 }
 
-/** What is at a path. @param itself whether a symbolic link at its end is meant itself, and not what it leads to */
-function lookUp(root: Growing, path: string, itself: boolean): Growing | undefined {
+/** What is at a path, a symbolic link at its end itself. */
+function lookUp(root: Growing, path: string): Growing | undefined {
   let found: Growing | undefined = root
   let names = path.split('/').filter((name) => name !== '')
   let here = ''
@@ -102,7 +101,7 @@ function lookUp(root: Growing, path: string, itself: boolean): Growing | undefin
     const [name = '', ...rest] = names
     found = found?.children?.get(name)
     if (found === undefined) return undefined
-    if (found.entry.type === 'symlink' && !(itself && rest.length === 0)) {
+    if (found.entry.type === 'symlink' && rest.length > 0) {
       if (++links > MOST_LINKS) return undefined
       names = [...destination(here, found.entry.link), ...rest]
       found = root

@@ -25,7 +25,7 @@ export function schemaAt(schema: GenericSchema, path: DocumentPath): GenericSche
   for (const step of path) {
     if (current === undefined) return undefined
     const { entries, item, type, value } = definition(current)
-    if (entries !== undefined) current = entries[step]
+    if (entries !== undefined) current = own(entries, String(step))
     else if (item !== undefined) current = item
     else current = type === 'record' ? value : undefined
   }
@@ -41,10 +41,15 @@ export function* misplacedArrays(schema: GenericSchema, value: unknown, path: Do
     else if (type === 'union' && options?.some((option) => definition(option as GenericSchema).entries !== undefined) === true) yield path
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, one] of Object.entries(value)) {
-      const inner = entries?.[key] ?? recordValue
+      const inner = own(entries ?? {}, key) ?? recordValue
       if (inner !== undefined) yield* misplacedArrays(inner, one, [...path, key])
     }
   }
+}
+
+/** A member of the object itself: a yml may have a key such as `constructor`, which every object inherits. */
+function own<T>(object: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
 }
 
 /** The keys that a mapping may have. */

@@ -160,6 +160,14 @@ describe('validation', () => {
 
   test.each([
     ['services: [{name: a, image: b, imgae: c}]', 'services[0].imgae: unknown key "imgae"', 'did you mean "image"?', 32],
+    ['constructor: 5', 'constructor: unknown key "constructor"', 'the keys here are services, readonly, format, sysctl', 1],
+    [
+      'services: [{name: a, image: b, toString: []}]',
+      'services[0].toString: unknown key "toString"',
+      'the keys here are name, image, env, uid',
+      32,
+    ],
+    ['{"__proto__": {"services": []}}', '__proto__: unknown key "__proto__"', 'the keys here are services, readonly, format, sysctl', 2],
     ['service: []', 'service: unknown key "service"', 'did you mean "services"?', 1],
     ['services: [{name: a, image: b, env: 5}]', 'services[0].env: expected an array of strings, found the number 5', undefined, 37],
     [

@@ -14,6 +14,7 @@ interface BuildFlags {
   readonly arch?: string
   readonly jobs?: number
   readonly explain?: true
+  readonly size?: string
   readonly dryRun?: true
   readonly pull?: true
   readonly docker?: true
@@ -56,6 +57,7 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     )
     .option('--list-formats', 'print the formats, the files of each, and what they are for')
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
+    .option('--size <size>', 'size of the disk, of formats that have one of a fixed size: 512M, 2G (default: 1024M)')
     .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
     .option('--docker', 'look for images in the local container engine first (ignored with --pull)')
     .option('--offline', 'use no network: what is not in the cache is an error that names all of it')
@@ -97,13 +99,11 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
   const { LinuxkitError } = await import('../base/errors.js')
   const { FIXED_TIME } = await import('../archive/entry.js')
   const { parseCompression } = await import('../rootfs/compression.js')
+  const { findFormat } = await import('../output/formats.js')
+  const { parseDiskSize } = await import('../base/disk-size.js')
 
   if (sources.length === 0) {
     throw new LinuxkitError('cli/arguments', 'an argument is missing: the yml to build', { hint: 'name a file, or - for standard input' })
-  }
-  if (flags.dryRun === true) {
-    context.print(await dryRun({ sources, cacheDirectory: context.cacheDirectory, progress: context.progress, signal: context.signal }))
-    return
   }
   if (flags.o !== undefined && (flags.name !== undefined || flags.dir !== '')) {
     throw new LinuxkitError('cli/flags', `--o cannot stand beside ${flags.name === undefined ? '--dir' : '--name'}`, {
@@ -114,6 +114,12 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     throw new LinuxkitError('cli/flags', '--sbom-output needs a filename', { hint: 'use --no-sbom to leave the list out' })
   }
   const formats = flags.format.length > 0 ? flags.format : [flags.o === undefined ? 'kernel+initrd' : 'tar']
+  if (flags.size !== undefined) parseDiskSize(flags.size)
+  formats.forEach(findFormat)
+  if (flags.dryRun === true) {
+    context.print(await dryRun({ sources, cacheDirectory: context.cacheDirectory, progress: context.progress, signal: context.signal }))
+    return
+  }
   const written = await build({
     sources,
     formats,
@@ -163,8 +169,8 @@ async function destinationOf(flags: BuildFlags, defaultName: string): Promise<De
   const { o } = flags
   if (o === undefined) return { type: 'files', base: join(flags.dir, flags.name ?? defaultName) }
   if (o !== '-') {
-    const { writeAtomic } = await import('../base/files.js')
-    return { type: 'stream', path: o, write: (chunks) => writeAtomic(o, chunks, { durable: false }) }
+    const { outputFile } = await import('../base/output-file.js')
+    return { type: 'stream', path: o, write: await outputFile(o) }
   }
   const { pipeline } = await import('node:stream/promises')
   return { type: 'stream', write: (chunks) => pipeline(chunks, process.stdout, { end: false }) }

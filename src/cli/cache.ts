@@ -101,17 +101,18 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
     .option('--name <name>', 'what to call the image in the archive')
     .action(async (image: string, options: Omit<ExportOptions, 'platform'> & { readonly platform?: string; readonly outfile?: string }) => {
       const { LinuxkitError } = await import('../base/errors.js')
-      if (options.outfile === undefined)
+      if (options.outfile === undefined || options.outfile === '')
         throw new LinuxkitError('cli/flags', '--outfile is missing', { hint: 'name the archive to write, or - for standard output' })
       const { cacheDirectory, signal } = context()
       const { openCache } = await import('../image/cache.js')
       const { exportImage } = await import('../image/export.js')
       const { hostArch } = await import('../base/arch.js')
-      const { writeAtomic } = await import('../base/files.js')
+      const { outputFile } = await import('../base/output-file.js')
       const platform = options.platform ?? `linux/${hostArch()}`
+      const write = options.outfile === '-' ? undefined : await outputFile(options.outfile)
       const archive = exportImage(await openCache(cacheDirectory), image, { ...options, platform }, signal)
-      if (options.outfile === '-') await pipeline(archive, process.stdout, { end: false })
-      else await writeAtomic(options.outfile, archive)
+      if (write === undefined) await pipeline(archive, process.stdout, { end: false })
+      else await write(archive)
     })
 
   command

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { withoutBooleanValues } from './boolean-values.js'
 import { addBuildCommand } from './build.js'
 import { addCacheCommand } from './cache.js'
 import type { CliContext } from './context.js'
@@ -118,7 +119,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
-    await program.parseAsync(argv)
+    await program.parseAsync(withoutBooleanValues(argv, program))
     return 0
   } catch (error) {
     renderer?.close()

@@ -62,11 +62,12 @@ export function addPkgCommand(program: Command, context: () => CliContext): void
     .option('--canonical', 'with the registry, as the image is filed in the cache')
     .action(async (directories: readonly string[], flags: ShowTagFlags) => {
       const { signal, print } = context()
-      const { loadPackage, packageReference } = await import('../pkg/package.js')
+      const { loadPackage } = await import('../pkg/package.js')
+      const { expandName } = await import('../image/reference.js')
       // Read all before anything is printed, so that a script gets all tags or none.
       const packages: Package[] = []
       for (const directory of directories) packages.push(await loadPackage(directory, { ...flags, signal }))
-      for (const one of packages) print(flags.canonical === true ? packageReference(one).text : one.tag)
+      for (const one of packages) print(flags.canonical === true ? expandName(one.tag) : one.tag)
     })
 }
 

@@ -21,6 +21,9 @@ describe('files', () => {
       { contents: 'x', mode: '0420' },
       { path: 'etc/a', mode: 0o420, parentMode: 0o530, origin: { type: 'contents', text: 'x' } },
     ],
+    [{ contents: 'x', mode: '0000644' }, { mode: 0o644 }],
+    [{ contents: 'x', mode: '104755' }, { mode: 0o104755 }],
+    [{ path: 'a/', directory: true }, { path: 'a/' }],
     [
       { directory: true, symlink: 'x' },
       { path: 'etc/a', mode: 0o700, parentMode: 0o700, origin: { type: 'directory' } },
@@ -37,6 +40,7 @@ describe('files', () => {
 
   test.each([
     [{ path: '' }, 'config/file-path'],
+    [{ path: 'etc/a/', contents: 'x' }, 'config/file-path'],
     [{ mode: '999', contents: '' }, 'config/file-mode'],
     [{ mode: '0o644', contents: '' }, 'config/file-mode'],
     [{}, 'config/file-origin'],

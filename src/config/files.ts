@@ -27,6 +27,10 @@ export interface FileSpec {
 export function fileSpec(file: File, where?: Place): FileSpec {
   if (file.path === '')
     throw new LinuxkitError('config/file-path', 'a file has no path', { where, hint: 'say where it goes: path: etc/name' })
+  if (file.path.endsWith('/') && !file.directory) {
+    const hint = 'leave the slash out, or say "directory: true"'
+    throw new LinuxkitError('config/file-path', `the path "${file.path}" ends in a slash, as only a directory's may`, { where, hint })
+  }
   const mode = file.mode === undefined ? (file.directory ? 0o700 : 0o600) : parseMode(file.mode, file.path, where)
   return { path: file.path.replace(/^\//, ''), mode, parentMode: searchable(mode), origin: origin(file, where) }
 }
@@ -37,7 +41,7 @@ function searchable(mode: number): number {
 }
 
 function parseMode(text: string, path: string, where: Place | undefined): number {
-  if (/^[0-7]{1,6}$/.test(text)) return Number.parseInt(text, 8)
+  if (/^0*[0-7]{1,6}$/.test(text)) return Number.parseInt(text, 8)
   throw new LinuxkitError('config/file-mode', `"${text}" is not a mode for ${path}`, { where, hint: 'write an octal number: mode: "0644"' })
 }
 

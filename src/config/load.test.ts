@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { assert, asyncProperty, constantFrom, nat } from 'fast-check'
+import { array, assert, asyncProperty, constantFrom, nat, tuple } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LinuxkitError, LinuxkitErrors } from '../base/errors.js'
 import { loadConfig, type LoadOptions } from './load.js'
@@ -189,6 +189,12 @@ describe('packages', () => {
     ])
   })
 
+  test('may stand in keys, too', async () => {
+    const path = await file('k.yml', 'services: [{name: s, image: a, annotations: {"@pkg:x": "@pkg:y"}}]')
+    const { config } = await loadConfig([path], { resolvePackage })
+    expect(config.services[0]?.annotations).toEqual({ 'linuxkit/x:hash': 'linuxkit/y:hash' })
+  })
+
   test('are looked for from standard input only behind a file', async () => {
     const text = 'init: ["@pkg:pkg/a"]'
     expect(await failure(['-'], { ...stdin(text), resolvePackage })).toMatchObject({ code: 'image/bad-reference', where: { column: 8 } })
@@ -227,13 +233,16 @@ test('fails with nothing but errors for users, whatever is done to a yml', async
     '<<: ',
     '#',
     '!!int ',
+    'constructor: ',
+    '__proto__: {}',
     '\u{0}',
     'é',
   ]
-  const edit = asyncProperty(nat(EXAMPLE.length), nat(12), constantFrom(...pieces), async (position, length, piece) => {
-    const text = EXAMPLE.slice(0, position) + piece + EXAMPLE.slice(position + length)
+  const edits = array(tuple(nat(EXAMPLE.length), nat(12), constantFrom(...pieces)), { minLength: 1, maxLength: 4 })
+  const edit = asyncProperty(edits, async (list) => {
+    const text = list.reduce((before, [at, length, piece]) => before.slice(0, at) + piece + before.slice(at + length), EXAMPLE)
     const error = await failure(['-'], stdin(text))
     return error === undefined || error instanceof LinuxkitError
   })
-  await assert(edit, { numRuns: 150 })
+  await assert(edit, { numRuns: 300 })
 })

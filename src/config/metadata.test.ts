@@ -1,4 +1,4 @@
-import { array, assert, boolean, dictionary, integer, oneof, property, string } from 'fast-check'
+import { array, assert, boolean, constantFrom, dictionary, integer, oneof, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseDocument } from '../base/document.js'
 import { validate } from '../base/document-validate.js'
@@ -70,7 +70,6 @@ files:
 volumes:
     - name: v
       image: data
-
 `)
   })
 
@@ -109,11 +108,13 @@ services:
       string({ unit: 'grapheme', maxLength: 200 }),
       string({ unit: 'binary' }),
       string({ unit: 'binary-ascii', minLength: 100 }),
+      string({ unit: constantFrom(...'\n\n \tax:-#'.split('')) }),
     )
     const inner = oneof(text, boolean(), integer(), array(text, { maxLength: 3 }))
-    const object = dictionary(string(), inner, { maxKeys: 3 })
+    const key = oneof(string(), string({ unit: constantFrom(...'\n ax:-?'.split('')) }))
+    const object = dictionary(key, inner, { maxKeys: 3 })
     assert(
-      property(dictionary(string(), oneof(inner, array(object, { maxLength: 3 }), object), { maxKeys: 3 }), (data) => {
+      property(dictionary(key, oneof(inner, array(object, { maxLength: 3 }), object), { maxKeys: 3 }), (data) => {
         expect(parseDocument(writeYaml({ data }, style), 'a.yml').value).toEqual({ data })
       }),
       { numRuns: 200 },

@@ -7,9 +7,9 @@ import { STYLE_V2, STYLE_V3, writeYaml } from './yaml-writer.js'
 
 type JsonObject = Readonly<Record<string, Json | undefined>>
 
-/** The merged configuration as `build --dry-run` prints it, with an empty line at its end. */
+/** The merged configuration as `build --dry-run` prints it. */
 export function dryRunYaml(config: Config): string {
-  return `${writeYaml(configTree(config, containerYaml), STYLE_V3)}\n`
+  return writeYaml(configTree(config, containerYaml), STYLE_V3)
 }
 
 /** The merged configuration as a file of the image (`metadata: yaml`), with the normalised names of images. */

@@ -23,7 +23,10 @@ export async function fillTemplates<T>(value: T, document: Document, directory: 
       return Promise.all(inner.map((item: unknown, index) => fill(item, [...path, index])))
     }
     if (typeof inner !== 'object' || inner === null) return inner
-    const members = Object.entries(inner).map(async ([key, member]) => [key, await fill(member, [...path, key])] as const)
+    const members = Object.entries(inner).map(async ([key, member]) => {
+      const at = [...path, key]
+      return [String(await fill(key, at)), await fill(member, at)] as const
+    })
     return Object.fromEntries(await Promise.all(members))
   }
   const tagOf = (packageDirectory: string, path: DocumentPath): Promise<string> =>

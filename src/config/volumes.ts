@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { LinuxkitError, type Place } from '../base/errors.js'
 import { nearest } from '../base/nearest.js'
 import type { ContainerMount } from '../image/container-config.js'
@@ -12,7 +13,7 @@ export function volumesByName(volumes: readonly Volume[]): Volumes {
 
 /** Where a volume is in the image, as containers see it. */
 export function volumePath(name: string): string {
-  return `/containers/volumes/${name}/merged`
+  return posix.join('/containers/volumes', name, 'merged')
 }
 
 /**

@@ -1,7 +1,5 @@
 /** How scalars are laid out: where lines are folded, and whether a block may hold tabs. */
 export interface ScalarStyle {
-  /** Spaces that stand in the header of a block whose text begins with white space. */
-  readonly step: number
   /** A line is folded at the first space beyond this column; Infinity for never. */
   readonly width: number
   readonly tabsInBlocks: boolean
@@ -31,9 +29,12 @@ const UNPRINTABLE = /[^\n\u{20}-\u{7e}\u{a0}-\u{d7ff}\u{e000}-\u{fefe}\u{ff00}-\
  * Text as a YAML scalar, in the style that go-yaml chooses: plain where that is unambiguous, a `|` block for several lines, else quoted.
  * @param indent column of continuation lines
  * @param column column at which the scalar begins
+ * @param parent column of the mapping or list that the scalar stands in; undefined for a key, which has to stay on one line
  */
-export function yamlText(text: string, style: ScalarStyle, indent: number, column: number): string {
-  if (text.includes('\n')) return fitsBlock(text, style) ? block(text, style, indent) : doubleQuoted(text, style, indent, column)
+export function yamlText(text: string, style: ScalarStyle, indent: number, column: number, parent: number | undefined): string {
+  if (text.includes('\n')) {
+    return parent !== undefined && fitsBlock(text, style) ? block(text, indent, parent) : doubleQuoted(text, style, indent, column)
+  }
   if (isAmbiguous(text) || UNPRINTABLE.test(text) || /[\u{2028}\u{2029}]/u.test(text)) return doubleQuoted(text, style, indent, column)
   const plain = !/^ | $|: |:$| #/.test(text) && !LEADING_INDICATOR.test(text)
   return plain ? folded(text, style, indent, column) : `'${folded(text.replaceAll("'", "''"), style, indent, column + 1)}'`
@@ -53,8 +54,8 @@ function fitsBlock(text: string, style: ScalarStyle): boolean {
 }
 
 /** YAML 1.2, "Literal Style": the header tells the indentation when the text hides it, and how many line ends close it. */
-function block(text: string, style: ScalarStyle, indent: number): string {
-  const hint = /^[ \n]/.test(text) ? String(style.step) : ''
+function block(text: string, indent: number, parent: number): string {
+  const hint = /^[ \n]/.test(text) ? String(indent - parent) : ''
   const chomp = !text.endsWith('\n') ? '-' : text === '\n' || text.endsWith('\n\n') ? '+' : ''
   const lines = text.replace(/\n$/, '').split('\n')
   return `|${hint}${chomp}\n${lines.map((line) => (line === '' ? '' : ' '.repeat(indent) + line)).join('\n')}`

@@ -2,6 +2,8 @@ import type { Json } from '../base/go-json.js'
 import { yamlText, type ScalarStyle } from './yaml-scalars.js'
 
 export interface YamlStyle extends ScalarStyle {
+  /** Columns by which what is in a mapping is indented. */
+  readonly step: number
   /** False when the items of a list stand in the column of the list's key. */
   readonly indentLists: boolean
 }
@@ -24,12 +26,12 @@ function mapping(value: JsonObject, style: YamlStyle, indent: number): string {
     .map(([key, member]) => {
       if (member === undefined) return ''
       // Unquoted, this key would merge another object into this one.
-      const name = key === '<<' ? '"<<"' : yamlText(key, { ...style, width: Infinity }, indent, indent)
+      const name = key === '<<' ? '"<<"' : yamlText(key, { ...style, width: Infinity }, indent, indent, undefined)
       const head = `${' '.repeat(indent)}${name}:`
       const inner = nextIndent(indent, style)
       if (isList(member) && member.length > 0) return `${head}\n${list(member, style, style.indentLists ? inner : indent)}`
       if (isObject(member) && Object.keys(member).length > 0) return `${head}\n${mapping(member, style, inner)}`
-      return `${head} ${scalar(member, style, inner, Array.from(head).length + 1)}\n`
+      return `${head} ${scalar(member, style, inner, Array.from(head).length + 1, indent)}\n`
     })
     .join('')
 }
@@ -42,7 +44,7 @@ function list(items: readonly Json[], style: YamlStyle, indent: number): string 
     .map((item) => {
       if (isList(item) && item.length > 0) return head + list(item, style, inner).slice(inner)
       if (isObject(item) && Object.keys(item).length > 0) return head + mapping(item, style, inner).slice(inner)
-      return `${head}${scalar(item, style, inner, inner)}\n`
+      return `${head}${scalar(item, style, inner, inner, indent)}\n`
     })
     .join('')
 }
@@ -52,8 +54,8 @@ function nextIndent(indent: number, { step }: YamlStyle): number {
   return step * Math.floor((indent + step) / step)
 }
 
-function scalar(value: Json, style: YamlStyle, indent: number, column: number): string {
-  if (typeof value === 'string') return yamlText(value, style, indent, column)
+function scalar(value: Json, style: YamlStyle, indent: number, column: number, parent: number): string {
+  if (typeof value === 'string') return yamlText(value, style, indent, column, parent)
   if (typeof value === 'object' && value !== null) return isList(value) ? '[]' : '{}'
   return String(value)
 }

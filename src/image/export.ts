@@ -5,6 +5,7 @@ import { LinuxkitError } from '../base/errors.js'
 import type { ImageCache } from './cache.js'
 import type { CachedImage } from './cached-image.js'
 import { flattenImage } from './flatten.js'
+import { LAYOUT } from './layout.js'
 import { CONTAINERD_NAME, MEDIA_TYPE, REF_NAME, type BlobId, type Descriptor } from './oci.js'
 import { parsePlatform } from './platform.js'
 import { parseReference, withDefaultTag, type Reference } from './reference.js'
@@ -72,15 +73,15 @@ function notFound(reference: Reference): never {
 
 /** OCI image-spec, image-layout.md. containerd's annotation is what containerd and LinuxKit import by. */
 async function* ociArchive(cache: ImageCache, root: Descriptor, blobs: readonly BlobId[], name: string): AsyncIterable<Entry> {
-  yield file('oci-layout', textContent('{"imageLayoutVersion":"1.0.0"}'))
-  yield directory('blobs')
-  yield directory('blobs/sha256')
+  yield file('oci-layout', textContent(LAYOUT))
+  yield directory('blobs/')
+  yield directory('blobs/sha256/')
   for (const blob of distinct(blobs)) {
     yield file(`blobs/${blob.digest.replace(':', '/')}`, cache.blob(blob))
   }
   const { mediaType, digest, size, platform } = root
   const annotations = { [CONTAINERD_NAME]: name, [REF_NAME]: name }
-  const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [{ mediaType, digest, size, annotations, platform }] }
+  const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [{ mediaType, size, digest, annotations, platform }] }
   yield file('index.json', textContent(JSON.stringify(index, undefined, 3)))
 }
 

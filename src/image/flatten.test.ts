@@ -114,9 +114,60 @@ describe('flattenImage', () => {
   })
 })
 
+describe('hostile layers', () => {
+  const refused = { code: 'image/not-a-directory' }
+
+  it('cannot lead out of the tree through a link, in whatever order its layers tell of it', async () => {
+    const out = symlink('a', '../../../etc')
+    await expect(flatten([out, file('a/passwd')])).rejects.toMatchObject(refused)
+    await expect(flatten([out, directory('a/b')])).rejects.toMatchObject(refused)
+    await expect(flatten([out, file('a/b/c/passwd')])).rejects.toMatchObject(refused)
+    await expect(flatten([file('x'), hardlink('h', 'x'), file('h/y')])).rejects.toMatchObject(refused)
+    // The link of the upper layer is written when its object is met, which is after "a".
+    await expect(flatten([file('x')], [out], [hardlink('a/y', 'x'), file('.wh.x', '')])).rejects.toMatchObject(refused)
+    const chain = [symlink('a', 'b/..'), symlink('b', 'c'), symlink('c', '..')]
+    await expect(flatten([...chain, file('a/x')])).rejects.toMatchObject(refused)
+    await expect(flatten([symlink('a', 'a'), file('a/x')])).rejects.toMatchObject(refused)
+    await expect(flatten([symlink('a', '/etc'), file('a/x')])).rejects.toMatchObject(refused)
+    expect(shown(await flatten([directory('a'), file('a/passwd')], [out]))).toEqual(['a -> ../../../etc'])
+  })
+
+  it('may go through a link that stays in the tree', async () => {
+    const usr = [directory('usr'), directory('usr/lib'), symlink('lib', 'usr/lib')]
+    expect(shown(await flatten([...usr, file('lib/x')])).at(-1)).toBe('lib/x: lib/x')
+    expect(shown(await flatten([...usr, symlink('usr/lib/up', '../../lib'), file('usr/lib/up/x')])).at(-1)).toBe(
+      'usr/lib/up/x: usr/lib/up/x',
+    )
+  })
+
+  it('have each name once, and nothing below a file', async () => {
+    await expect(flatten([file('a'), file('a/b')])).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining('"a/b"') as string,
+    })
+    expect(shown(await flatten([directory('a'), file('a/b'), file('a')]))).toEqual(['a/', 'a/b: a/b'])
+  })
+
+  it.each(['../x', 'a/../../x', './../x'])('have no path %s', async (path) => {
+    await expect(flatten([file(path)])).rejects.toMatchObject({
+      code: 'archive/outside-root',
+      message: expect.stringContaining(`layer 0 of ${NAME}`) as string,
+    })
+    await expect(flatten([hardlink('a', path)])).rejects.toThrow(`layer 0 of ${NAME}`)
+  })
+
+  it('have absolute paths below the root of the tree', async () => {
+    expect(shown(await flatten([directory('/etc'), file('/etc/passwd'), hardlink('a', '/etc/passwd')]))).toEqual([
+      'etc/',
+      'etc/passwd: /etc/passwd',
+      'a = etc/passwd',
+    ])
+  })
+})
+
 describe('hard links', () => {
   it('stay links within their layer, over chains too', async () => {
-    expect(shown(await flatten([file('a'), hardlink('b', './a'), hardlink('c', '/b')]))).toEqual(['a: a', 'b = ./a', 'c = a'])
+    expect(shown(await flatten([file('a'), hardlink('b', './a'), hardlink('c', '/b')]))).toEqual(['a: a', 'b = ./a', 'c = b'])
   })
 
   it('may come before their target', async () => {

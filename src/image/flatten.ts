@@ -19,7 +19,8 @@ import { through } from './through.js'
  *
  * @param order `links last`, so that who unpacks the entries one by one always finds the target of a link; `as met` is LinuxKit's order, in which
  * a link to a visible object of a lower layer comes before it
- * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `archive/...`, `image/corrupt-blob`
+ * @throws {LinuxkitError} when reading: `image/dangling-link` when no layer has the target of a hard link, `image/not-a-directory` when something lies
+ * below a file or a link that leads out of the tree, `archive/...` with the layer, `image/corrupt-blob`
  */
 export async function* flattenImage(
   image: CachedImage,
@@ -31,9 +32,14 @@ export async function* flattenImage(
   let waiting: WaitingLinks = new Map()
   for (let number = image.manifest.layers.length - 1; number >= 0; number--) {
     const layer = new LayerWalk(hidden, waiting, () => readLayer(image, number, signal), promised)
-    yield* layer.entries()
+    for await (const entry of layer.entries()) {
+      const obstacle = hidden.obstacle(entry.path)
+      if (obstacle !== undefined) throw notADirectory(image, entry.path, obstacle)
+      yield entry
+    }
     waiting = layer.waiting
-    hidden.leaveLayer()
+    // Below the lowest layer there is nothing to hide.
+    if (number > 0) hidden.leaveLayer()
   }
   for (const [target, links] of [...waiting, ...(promised ?? [])]) {
     const names = links.map(({ path }) => `"${path}"`).join(', ')
@@ -41,18 +47,34 @@ export async function* flattenImage(
   }
 }
 
+/** The message says what the layer's maker did: an object below a link lands, when it is unpacked, wherever the link leads to. */
+function notADirectory(image: CachedImage, path: string, obstacle: string): LinuxkitError {
+  return new LinuxkitError(
+    'image/not-a-directory',
+    `${image.reference.text}: "${path}" lies below "${obstacle}", which is a file, or a link that leads out of the image`,
+    { hint: 'the image is made wrongly: build it anew, with the true path of the file' },
+  )
+}
+
 /** Hard links that wait for their object, by the clean path of the object. */
 type WaitingLinks = Map<string, Entry[]>
 
 /** The entries of a layer with their paths clean, the root's being empty; targets of links as they are written. */
 async function* readLayer(image: CachedImage, number: number, signal: AbortSignal): AsyncIterable<Entry> {
-  for await (const entry of through(image.layer(number), readTar)) {
-    signal.throwIfAborted()
-    const path = cleanPath(entry.path)
-    if (path === '' && entry.type !== 'directory') {
-      throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
+  try {
+    for await (const entry of through(image.layer(number), readTar)) {
+      signal.throwIfAborted()
+      const path = cleanPath(entry.path)
+      if (entry.type === 'hardlink') cleanPath(entry.link)
+      if (path === '' && entry.type !== 'directory') {
+        throw new LinuxkitError('image/bad-root', `${image.reference.text}: the root of layer ${number} is not a directory`)
+      }
+      yield { ...entry, path }
     }
-    yield { ...entry, path }
+  } catch (error) {
+    if (!(error instanceof LinuxkitError) || !error.code.startsWith('archive/')) throw error
+    const message = `layer ${number} of ${image.reference.text}: ${error.message}`
+    throw new LinuxkitError(error.code, message, { hint: error.hint, cause: error })
   }
 }
 
@@ -65,6 +87,8 @@ class LayerWalk {
   /** Objects of this layer that have been emitted, and those that have been passed over since they are hidden. */
   readonly #emittedHere = new Set<string>()
   readonly #hiddenHere = new Set<string>()
+  /** Hard links of this layer that have been emitted after their objects. */
+  readonly #linkedHere = new Set<string>()
   /** Hard links of this layer by their path, with the object at the end of the chain: a link to a link is to the same object. */
   readonly #targets = new Map<string, string>()
 
@@ -91,7 +115,7 @@ class LayerWalk {
 
   *#directory(entry: Entry): Iterable<Entry> {
     if (this.#hidden.has(entry.path)) return
-    this.#hidden.emit(entry.path)
+    this.#hidden.emit(entry.path, 'directory')
     yield entry.path === '' ? { ...entry, path: '.' } : entry
   }
 
@@ -103,7 +127,7 @@ class LayerWalk {
       this.#hiddenHere.add(path)
       yield* takeOver(entry, links)
     } else {
-      this.#hidden.emit(path)
+      this.#hidden.emit(path, entry.type === 'symlink' ? { link: entry.link } : 'other')
       this.#emittedHere.add(path)
       this.#promised?.delete(path)
       yield entry
@@ -118,10 +142,13 @@ class LayerWalk {
     const links = this.#takeFromAbove(path)
     this.#targets.set(path, target)
     this.#hidden.replace(path)
-    if (!this.#hidden.has(path)) {
-      this.#hidden.emit(path)
-      links.unshift(entry)
-    }
+    const visible = !this.#hidden.has(path)
+    if (visible) this.#hidden.emit(path, 'other')
+    if (visible && this.#emittedHere.has(target)) {
+      // A link to a link says so in LinuxKit's trees, too.
+      yield* follow([entry], this.#linkedHere.has(named) ? named : target)
+      this.#linkedHere.add(path)
+    } else if (visible) links.unshift(entry)
     if (this.#emittedHere.has(target)) yield* follow(links, target)
     else if (this.#promised !== undefined && !this.#hidden.has(target)) {
       add(this.#promised, target, links)

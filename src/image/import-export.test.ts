@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { entry } from '../archive/entry.js'
 import { gzip } from '../archive/gzip.js'
-import { chunked, gather, run } from '../archive/test-support.js'
+import { chunked, gather, readEntries, run } from '../archive/test-support.js'
 import { bytesContent, textContent } from '../base/content.js'
 import { digestOf } from '../base/digest.js'
 import type { ImageCache } from './cache.js'
 import { exportImage, type ExportFormat } from './export.js'
+import { flattenImage } from './flatten.js'
 import { addToIndex } from './image-writer.js'
 import { importImages } from './import.js'
 import { findImage, storeImage, tarOf, temporaryCache, temporaryDirectory } from './test-support.js'
@@ -48,6 +49,16 @@ describe('exportImage', () => {
   it('writes the file tree', async () => {
     const archive = await exported(await filledCache(), 'filesystem')
     expect(run('tar', ['-t'], archive).toString()).toBe('etc\netc/arm64\netc/common\n')
+  })
+
+  it("writes a hard link to an object of a lower layer where LinuxKit does, which is not where a build's tree has it", async () => {
+    const cache = await temporaryCache()
+    const link = entry({ path: 'b', type: 'hardlink', link: 'a' })
+    await storeImage(cache, NAME, [[entry({ path: 'a', type: 'file', content: textContent('a') })], [link]])
+    const archive = exportImage(cache, NAME, { format: 'filesystem', platform: 'linux/amd64' }, SIGNAL)
+    expect(run('tar', ['-t'], await gather(archive)).toString()).toBe('b\na\n')
+    const tree = await readEntries(flattenImage(await findImage(cache, NAME), SIGNAL))
+    expect(tree.map(({ path }) => path)).toEqual(['a', 'b'])
   })
 
   it.each([

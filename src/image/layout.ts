@@ -2,14 +2,14 @@ import { textContent } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
 import { entry, type Entry, type Timestamp } from '../archive/entry.js'
 import type { ImageCache } from './cache.js'
-import { isIndex, MEDIA_TYPE, platformText, REF_NAME, type BlobId, type Descriptor } from './oci.js'
+import { isIndex, MEDIA_TYPE, platformText, REF_NAME, type BlobId, type Descriptor, type Platform } from './oci.js'
 import { parsePlatform } from './platform.js'
 import type { Reference } from './reference.js'
 
 const EPOCH: Timestamp = { seconds: 0, nanoseconds: 0 }
 
-/** The text that LinuxKit writes (OCI image-spec, image-layout.md "oci-layout file"). */
-const LAYOUT = '{\n\t\t"imageLayoutVersion": "1.0.0"\n\t}'
+/** The file "oci-layout" of an archive or a volume, as LinuxKit writes it (OCI image-spec, image-layout.md "oci-layout file"). */
+export const LAYOUT = '{\n\t\t"imageLayoutVersion": "1.0.0"\n\t}'
 
 /** An image with all that belongs to it, to be laid out as an OCI image layout. */
 export interface ImageLayout {
@@ -40,14 +40,7 @@ export async function imageLayout(
       hint: 'leave "format: oci" out, or import the image with its index',
     })
   }
-  const wanted = platforms.map(parsePlatform).map(({ os, architecture }) => `${os}/${architecture}`)
-  const chosen = wanted.length === 0 ? index.manifests : index.manifests.filter((one) => wanted.includes(platformOf(one)))
-  for (const [number, platform] of wanted.entries()) {
-    if (chosen.some((one) => platformOf(one) === platform)) continue
-    throw new LinuxkitError('image/no-platform', `${reference.text} has no image for ${platforms[number]}`, {
-      hint: `it has ${index.manifests.map((one) => platformText(one.platform)).join(', ')}`,
-    })
-  }
+  const chosen = platforms.length === 0 ? index.manifests : choose(index.manifests, platforms, reference)
   const blobs: BlobId[] = []
   for (const descriptor of chosen) {
     if (!(await cache.hasBlob(descriptor))) continue
@@ -75,6 +68,24 @@ export async function imageLayout(
   }
 }
 
-function platformOf({ platform }: Descriptor): string {
-  return platform === undefined ? '' : `${platform.os}/${platform.architecture}`
+/** The manifests of all these platforms. @throws {LinuxkitError} `image/no-platform` when there is none for one of them */
+function choose(manifests: readonly Descriptor[], platforms: readonly string[], reference: Reference): readonly Descriptor[] {
+  const chosen = new Set<Descriptor>()
+  for (const text of platforms) {
+    const wanted = { ...parsePlatform(text), variant: text.split('/')[2] }
+    const found = manifests.filter(({ platform }) => platform !== undefined && isOf(platform, wanted))
+    if (found.length === 0) {
+      throw new LinuxkitError('image/no-platform', `${reference.text} has no image for ${text}`, {
+        hint: `it has ${manifests.map(({ platform }) => platformText(platform)).join(', ')}`,
+      })
+    }
+    for (const one of found) chosen.add(one)
+  }
+  return manifests.filter((one) => chosen.has(one))
+}
+
+/** A platform that is wanted without a variant is there in any. */
+function isOf(platform: Platform, wanted: Platform): boolean {
+  const { os, architecture, variant } = wanted
+  return platform.os === os && platform.architecture === architecture && (variant === undefined || platform.variant === variant)
 }

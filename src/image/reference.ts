@@ -28,7 +28,7 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
  */
 export function parseReference(text: string): Reference {
   if (text.includes('://')) throw bad(text, 'it is not a URL', `leave out "${text.slice(0, text.indexOf('://') + 3)}"`)
-  const expanded = expand(text)
+  const expanded = expandName(text)
   const [tagged = '', digest, ...surplus] = expanded.split('@')
   const colon = tagged.lastIndexOf(':')
   const hasTag = colon > tagged.lastIndexOf('/')
@@ -57,8 +57,8 @@ export function withDefaultTag(reference: Reference): Reference {
   return make(reference.registry, reference.repository, DEFAULT_TAG, undefined)
 }
 
-/** A name is local to Docker Hub unless its first part looks like a host; three parts or more always begin with the host. */
-function expand(text: string): string {
+/** The name with its registry, whether or not it is a valid one: it is local to Docker Hub unless its first part looks like a host; three parts or more always begin with the host. */
+export function expandName(text: string): string {
   const parts = text.split('/')
   const first = parts[0] ?? ''
   if (parts.length === 1) return `${DEFAULT_REGISTRY}/library/${text}`

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { nullish, pipe, regex, strictObject, string, transform, type InferOutput } from 'valibot'
+import { nonEmpty, nullish, pipe, regex, strictObject, string, transform, type InferOutput } from 'valibot'
 import { parseDocument, type Document } from '../base/document.js'
 import { validate } from '../base/document-validate.js'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
@@ -19,7 +19,7 @@ const dockerImages = strictObject({
 
 /** A build.yml. */
 export const buildYmlSchema = strictObject({
-  image: string(),
+  image: pipe(string(), nonEmpty('an image needs a name')),
   org: text('linuxkit'),
   tag: nullish(
     pipe(

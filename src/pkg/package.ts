@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import type { Document } from '../base/document.js'
 import { parseReference, type Reference } from '../image/reference.js'
 import { loadBuildYml, type BuildYml } from './build-yml.js'
+import { checkDockerImages } from './docker-images.js'
 import { packageTag, type PackageTag, type TagOptions } from './tag.js'
 
 export interface PackageOptions extends TagOptions {
@@ -28,7 +29,8 @@ export interface Package extends PackageTag {
 export async function loadPackage(directory: string, options: PackageOptions = {}): Promise<Package> {
   const path = resolve(directory)
   const { yml, document } = await loadBuildYml(join(path, options.buildYml ?? 'build.yml'))
-  const dev = options.dev === true ? { org: options.org ?? userInfo().username, hash: options.hash ?? 'dev' } : {}
+  await checkDockerImages(path, yml, document)
+  const dev = options.dev === true ? { org: options.org ?? process.env['USER'] ?? userInfo().username, hash: options.hash ?? 'dev' } : {}
   return { directory: path, yml, document, ...(await packageTag(path, yml, { ...options, ...dev })) }
 }
 

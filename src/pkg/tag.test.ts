@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { loadPackage } from './package.js'
 
 let root: string
@@ -46,6 +46,13 @@ test('outside git there is no hash but the given one', async () => {
   expect(await one.revision()).toBeUndefined()
   expect((await loadPackage(pkg, { hash: 'abc', org: '' })).tag).toBe('/foo:abc')
   expect((await loadPackage(pkg, { tag: 'v-{{.Hash}}' })).tag).toBe('linuxkit/foo:v-')
+})
+
+test('for development it is of the user', async () => {
+  vi.stubEnv('USER', 'someone')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  expect((await loadPackage(pkg, { dev: true })).tag).toBe('someone/foo:dev')
+  expect((await loadPackage(pkg, { dev: true, org: 'o', hash: 'h' })).tag).toBe('o/foo:h')
 })
 
 test("in git it is the hash of the package's tree", async () => {
@@ -108,6 +115,6 @@ test('says what is wrong', async () => {
   git('commit', '-q', '--allow-empty', '-m', 'x')
   await expect(loadPackage(pkg)).rejects.toMatchObject({ code: 'pkg/not-in-git' })
   await expect(loadPackage(join(root, 'nowhere'))).rejects.toMatchObject({ code: 'pkg/no-build-yml' })
-  await expect(loadPackage(pkg, { hash: 'x', tag: '{{.Nope}}' })).rejects.toMatchObject({ code: 'pkg/tag-template' })
+  await expect(loadPackage(pkg, { hash: 'x', tag: '{{.Hash' })).rejects.toMatchObject({ code: 'pkg/tag-template' })
   await expect(loadPackage(pkg, { hashPath: join(root, 'guest') })).rejects.toMatchObject({ code: 'pkg/hash-path' })
 })

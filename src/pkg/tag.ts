@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { resolve, sep } from 'node:path'
 import { LinuxkitError } from '../base/errors.js'
 import type { BuildYml } from './build-yml.js'
+import { renderTagTemplate } from './tag-template.js'
 import { contentHash, Git, treeHash } from './tree-hash.js'
 import { WorkTrees } from './work-tree.js'
 
@@ -41,7 +42,7 @@ export interface PackageTag {
  */
 export async function packageTag(directory: string, yml: BuildYml, options: TagOptions): Promise<PackageTag> {
   const { hash, dirty, revision, sources } = await sourceHash(directory, yml, options)
-  const rendered = renderTemplate(options.tag === undefined || options.tag === '' ? yml.tag : options.tag, hash)
+  const rendered = renderTagTemplate(options.tag === undefined || options.tag === '' ? yml.tag : options.tag, hash)
   const tag = `${options.org ?? yml.org}/${yml.image}:${rendered === '' ? 'latest' : rendered}`
   return { tag, hash, dirty, revision, sources }
 }
@@ -92,18 +93,5 @@ async function sourceHash(directory: string, yml: BuildYml, options: TagOptions)
 function hashPath(directory: string, given: string | undefined): string {
   const path = given === undefined || given === '' ? directory : resolve(given)
   if (path === directory || directory.startsWith(path + sep)) return path
-  throw new LinuxkitError('pkg/hash-path', `the hash path ${path} does not hold the package ${directory}`)
-}
-
-/** Go's template actions that tags are written with: the hash, whole or cut. */
-const ACTION = /\{\{\s*(?:\.Hash|slice\s+\.Hash\s+(\d+)(?:\s+(\d+))?|printf\s+"%\.(\d+)s"\s+\.Hash)\s*\}\}/g
-
-function renderTemplate(template: string, hash: string): string {
-  const rendered = template.replace(ACTION, (_, start?: string, end?: string, length?: string) =>
-    hash.slice(Number(start ?? 0), length !== undefined ? Number(length) : end !== undefined ? Number(end) : undefined),
-  )
-  if (!rendered.includes('{{')) return rendered
-  throw new LinuxkitError('pkg/tag-template', `the tag template "${template}" cannot be rendered`, {
-    hint: 'a template may contain {{.Hash}}, {{slice .Hash 0 8}} and {{printf "%.8s" .Hash}}',
-  })
+  throw new LinuxkitError('pkg/hash-path', `the hash path ${path} is not a prefix of the package's path ${directory}`)
 }

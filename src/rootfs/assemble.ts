@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { bytesContent } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
+import { LinuxkitError } from '../base/errors.js'
 import { temporaryName } from '../base/files.js'
 import { inParallel } from '../base/parallel.js'
 import { PROGRAM } from '../base/program.js'
@@ -117,15 +118,19 @@ class EncodingWork<Facts, Joined> {
     const start = performance.now()
     const id = `${this.#encoder.id} ${part.location} ${part.source}`
     progress({ type: 'start', id, title: `${part.location} ${part.source}` })
-    const { fragment, made } = await this.#store.findOrAdd(
-      fragmentKey(part, this.#encoder),
-      async ({ content, setAside }) => {
-        const encoding = this.#encoder.encode(part, { signal, setAside })
-        await content(reported(encoding.bytes, id, progress))
-        return encoding.facts()
-      },
-      signal,
-    )
+    const { fragment, made } = await this.#store
+      .findOrAdd(
+        fragmentKey(part, this.#encoder),
+        async ({ content, setAside }) => {
+          const encoding = this.#encoder.encode(part, { signal, setAside })
+          await content(reported(encoding.bytes, id, progress))
+          return encoding.facts()
+        },
+        signal,
+      )
+      .catch((error: unknown) => {
+        throw withSource(error, part)
+      })
     this.made ||= made
     progress({ type: 'finish', id, note: made ? undefined : 'as before' })
     this.#report(part, made ? 'made' : 'kept', fragment.content.size, start)
@@ -161,6 +166,13 @@ async function gather(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of source) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+/** What is wrong with an archive is found while it is read; then the line and its image say where to look. */
+function withSource(error: unknown, { location, source }: Part): unknown {
+  if (!(error instanceof LinuxkitError) || !error.code.startsWith('archive/') || error.message.includes(source)) return error
+  const { code, where, hint } = error
+  return new LinuxkitError(code, `${location}: ${source}: ${error.message}`, { where, hint, cause: error })
 }
 
 /** Fragments of another version of this program are not taken. */

@@ -10,6 +10,9 @@ export type ResolverFile = 'text' | 'symlink'
 /** Objects that a container engine leaves behind in images; the booted system makes its own. */
 const EXCLUDED: ReadonlySet<string> = new Set(['.dockerenv', 'Dockerfile', 'dev/console', 'dev/pts', 'dev/shm', 'etc/hostname'])
 
+/** Files that the tree has of its own. What an image has below them, as directories, cannot stay. */
+const REPLACED = ['etc/hosts', 'etc/resolv.conf']
+
 const HOSTS = textContent(
   [
     '127.0.0.1       localhost',
@@ -62,7 +65,7 @@ export async function* imageTree(image: CachedImage, prefix: string, resolver: R
   yield* directories(prefix)
   let hasMtab = false
   for await (const one of flattenImage(image, signal)) {
-    if (EXCLUDED.has(one.path)) continue
+    if (EXCLUDED.has(one.path) || REPLACED.some((path) => one.path.startsWith(`${path}/`))) continue
     if (one.path === 'etc/hosts') yield ownedAs(one, hostsFile(`${prefix}etc/hosts`))
     else if (one.path === 'etc/resolv.conf') yield ownedAs(one, resolverFile(`${prefix}etc/resolv.conf`, resolver))
     else {

@@ -29,11 +29,11 @@ export interface InitrdCompressor<Facts extends { readonly size: number }> {
 }
 
 /** Which files of a tree these are. */
-export const BOOT_FILES: Readonly<Record<string, keyof BootFiles>> = {
-  'boot/kernel': 'kernel',
-  'boot/cmdline': 'cmdline',
-  'boot/ucode.cpio': 'ucode',
-}
+export const BOOT_FILES: ReadonlyMap<string, keyof BootFiles> = new Map([
+  ['boot/kernel', 'kernel'],
+  ['boot/cmdline', 'cmdline'],
+  ['boot/ucode.cpio', 'ucode'],
+])
 
 /** The kernel reads an archive to its end in units of 512 bytes only from tapes, but tools expect the padding. */
 const ARCHIVE_BLOCK = 512
@@ -78,7 +78,7 @@ async function* withParents(entries: AsyncIterable<Entry>): AsyncIterable<Entry>
 
 async function* withoutBoot(entries: AsyncIterable<Entry>, context: EncodeContext): AsyncIterable<Entry> {
   for await (const one of entries) {
-    const name = BOOT_FILES[one.path]
+    const name = BOOT_FILES.get(one.path)
     if (name !== undefined) await context.setAside(name, one.content.open())
     else if (!one.path.startsWith('boot/')) yield one
   }

@@ -10,13 +10,13 @@ export type OciMount = {
 }
 
 /** File systems of the kernel that have one customary place. */
-const CUSTOMARY: Readonly<Record<string, string>> = {
-  proc: '/proc',
-  devpts: '/dev/pts',
-  sysfs: '/sys',
-  cgroup: '/sys/fs/cgroup',
-  mqueue: '/dev/mqueue',
-}
+const CUSTOMARY: ReadonlyMap<string, string> = new Map([
+  ['proc', '/proc'],
+  ['devpts', '/dev/pts'],
+  ['sysfs', '/sys'],
+  ['cgroup', '/sys/fs/cgroup'],
+  ['mqueue', '/dev/mqueue'],
+])
 
 /**
  * All mounts of a container, sorted by destination: those every container has, then `tmpfs`, `binds` and `mounts`, of which later ones replace
@@ -68,10 +68,10 @@ function bindMount(text: string, where: Place | undefined): OciMount {
 
 function givenMount(mount: ContainerMount, where: Place | undefined): OciMount {
   const implied =
-    mount.source !== undefined && mount.source in CUSTOMARY ? mount.source : mount.destination === '/dev' ? 'tmpfs' : undefined
+    mount.source !== undefined && CUSTOMARY.has(mount.source) ? mount.source : mount.destination === '/dev' ? 'tmpfs' : undefined
   const type = mount.type ?? implied
   if (type === undefined) throw bad(`the mount at "${mount.destination}" has no type`, where, 'say what to mount there: type: bind')
-  const destination = mount.destination === '' ? CUSTOMARY[type] : mount.destination
+  const destination = mount.destination === '' ? CUSTOMARY.get(type) : mount.destination
   if (destination === undefined) throw bad(`the ${type} mount has no destination`, where, 'say where to mount it: destination: /path')
   return { destination, type, source: mount.source ?? type, options: mount.options }
 }

@@ -218,6 +218,8 @@ test.each([
   [{ tmpfs: ['/tmp:a:b'] }, 'tmpfs', 'write destination:option,option'],
   [{ mounts: [{ destination: '/data' }] }, 'mounts', 'say what to mount there: type: bind'],
   [{ mounts: [{ type: 'bind' }] }, 'mounts', 'say where to mount it: destination: /path'],
+  [{ mounts: [{ destination: '/x', source: 'constructor' }] }, 'mounts', 'say what to mount there: type: bind'],
+  [{ mounts: [{ destination: '', type: 'constructor' }] }, 'mounts', 'say where to mount it: destination: /path'],
   [{ rlimits: ['nofile,100'] }, 'rlimits', 'for example nofile,1024,4096'],
   [{ rlimits: ['nofiles,1,2'] }, 'rlimits', 'did you mean "nofile"?'],
   [{ rlimits: ['nofile,-1,5'] }, 'rlimits', 'write a number or unlimited'],

@@ -73,7 +73,7 @@ export function splitBoot(tree: TreeNode): SplitTree {
   const boot = tree.children?.find(({ name }) => name === 'boot')
   const files: { -readonly [name in keyof BootFiles]: BootFiles[name] } = { kernel: EMPTY, cmdline: EMPTY, ucode: EMPTY }
   for (const { name, entry: object } of boot?.children ?? []) {
-    const file = BOOT_FILES[`boot/${name}`]
+    const file = BOOT_FILES.get(`boot/${name}`)
     if (file !== undefined) files[file] = object.content
   }
   const children = tree.children?.map((child) => (child === boot && child.children !== undefined ? { ...child, children: [] } : child))

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { entry, type Entry } from '../archive/entry.js'
 import type { CachedImage } from '../image/cached-image.js'
 import type { ImageLayout } from '../image/layout.js'
@@ -14,7 +15,7 @@ export type VolumeContent =
 
 /** Where a volume lies in the root. */
 export function volumeDirectory(name: string): string {
-  return `containers/volumes/${name}`
+  return posix.join('containers/volumes', name)
 }
 
 /** A volume: `lower` holds its content; at boot an overlay of it, with its changes in `tmp`, is mounted on `merged`. */
