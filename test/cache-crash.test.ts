@@ -125,6 +125,7 @@ it(
       entryPoints: [join(import.meta.dirname, 'cache-crash-worker.ts')],
       bundle: true,
       platform: 'node',
+      external: ['@toondepauw/node-zstd'],
       target: 'node20',
       format: 'cjs',
       outfile: script,

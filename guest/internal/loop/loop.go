@@ -4,6 +4,8 @@ package loop
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -11,6 +13,7 @@ import (
 // Requests of linux/loop.h.
 const (
 	configure = 0x4C0A // LOOP_CONFIGURE
+	addDevice = 0x4C80 // LOOP_CTL_ADD
 	getFree   = 0x4C82 // LOOP_CTL_GET_FREE
 )
 
@@ -71,4 +74,41 @@ func AttachReadOnly(path string) (*os.File, error) {
 			return nil, os.NewSyscallError("LOOP_CONFIGURE", errno)
 		}
 	}
+}
+
+var deviceNumber = regexp.MustCompile(`^/dev/loop(0|[1-9][0-9]*)$`)
+
+// Attach makes the block device that is named (/dev/loop0, ...) of a file. It
+// lasts until somebody detaches it.
+func Attach(file *os.File, device string) error {
+	digits := deviceNumber.FindStringSubmatch(device)
+	if digits == nil {
+		return fmt.Errorf("%s is not a loop device", device)
+	}
+	number, err := strconv.Atoi(digits[1])
+	if err != nil {
+		return err
+	}
+	// Opening it loads the driver, and the devices are made when they are asked for.
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, control.Fd(), addDevice, uintptr(number))
+	if errno != 0 && errno != syscall.EEXIST {
+		return os.NewSyscallError("LOOP_CTL_ADD", errno)
+	}
+	node, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+	wanted := configuration{file: uint32(file.Fd())}
+	copy(wanted.info.fileName[:len(wanted.info.fileName)-1], file.Name())
+	_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, node.Fd(), configure, uintptr(unsafe.Pointer(&wanted)))
+	if errno != 0 {
+		return fmt.Errorf("%s: %w", device, os.NewSyscallError("LOOP_CONFIGURE", errno))
+	}
+	return nil
 }
