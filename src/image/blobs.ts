@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs'
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileContent, type Content, type Range } from '../base/content.js'
 import { DigestMeter, digestOf, isDigest, type Digest } from '../base/digest.js'
@@ -69,8 +69,9 @@ export class BlobStore {
   async text(blob: BlobId, limit: number): Promise<string> {
     if (blob.size > limit)
       throw new LinuxkitError('image/too-large', `${blob.digest} has ${blob.size} bytes; at most ${limit} are accepted`)
-    const { path, inode } = await this.#present(blob)
-    const bytes = await readFile(path)
+    const { path, inode } = this.#present(blob)
+    // A build reads a hundred small blobs, and synchronous reading takes a fraction of the time.
+    const bytes = readFileSync(path)
     if (digestOf(bytes) !== blob.digest) throw await this.#damaged(blob, inode)
     return bytes.toString('utf8')
   }
@@ -108,16 +109,16 @@ export class BlobStore {
   }
 
   async *#open(blob: BlobId, range?: Range): AsyncIterable<Uint8Array> {
-    const { path, inode } = await this.#present(blob)
+    const { path, inode } = this.#present(blob)
     const content = fileContent(path, 0, blob.size)
     const meter = new DigestMeter()
     yield* range === undefined ? meter.through(content.open()) : content.open(range)
     if (range === undefined && meter.digest() !== blob.digest) throw await this.#damaged(blob, inode)
   }
 
-  async #present(blob: BlobId): Promise<{ readonly path: string; readonly inode: number }> {
+  #present(blob: BlobId): { readonly path: string; readonly inode: number } {
     const path = this.path(blob.digest)
-    const status = await stat(path).catch(absentIfMissing)
+    const status = statSync(path, { throwIfNoEntry: false })
     if (status === undefined) throw new LinuxkitError('image/missing-blob', `${blob.digest} is not in the image cache`, { hint: HINT })
     if (status.size === blob.size) return { path, inode: status.ino }
     // Not removed, for it may be the descriptor that is wrong; one that is cut off is written anew by whoever needs it.
