@@ -33,11 +33,11 @@ const LIMIT = 2 ** 32 - 1
  * @throws {LinuxkitError} `archive/too-large` for files of 4 GiB and more
  */
 export async function* writeCpio(entries: AsyncIterable<Entry>): AsyncIterable<Uint8Array> {
-  for await (const piece of writeCpioPieces(entries, false)) if (isBytes(piece)) yield piece
+  for await (const piece of writeCpioPieces(entries, () => false)) if (isBytes(piece)) yield piece
 }
 
-/** The same for who compresses the archive with deflate: files that are there as runs come as such. */
-export async function* writeCpioPieces(entries: AsyncIterable<Entry>, takeRuns = true): AsyncIterable<Piece> {
+/** The same for who compresses the archive with deflate: the wanted files that are there as runs come as such. */
+export async function* writeCpioPieces(entries: AsyncIterable<Entry>, asRun: (entry: Entry) => boolean): AsyncIterable<Piece> {
   let inode = FIRST_INODE
   for await (const entry of entries) {
     const data = dataOf(entry)
@@ -57,7 +57,7 @@ export async function* writeCpioPieces(entries: AsyncIterable<Entry>, takeRuns =
       size: data.size,
       rdev: entry.device,
     })
-    const run = takeRuns && data instanceof StreamedContent ? data.takeDeflated() : undefined
+    const run = data instanceof StreamedContent && asRun(entry) ? data.takeDeflated() : undefined
     if (run === undefined) yield* paddedContent(data, padding(data.size), entry.path)
     else {
       yield run

@@ -6,6 +6,9 @@ import { BLOCK_SIZE, isHeader, padding, parseHeader } from './tar-header.js'
 /** Files smaller than this are compressed together: a run of its own costs a small file more than it saves. */
 const SMALLEST_RUN = 1 << 13
 
+/** What is between two large files is most often one header and what fills up the file before it; the reader is faster where that is stored. */
+const SHORT = 2 * BLOCK_SIZE
+
 /** A tar archive as it is compressed. */
 export interface GzippedTar {
   /** Can be read once. */
@@ -30,7 +33,7 @@ export function gzipTar(source: AsyncIterable<Uint8Array>, level: number): Gzipp
     try {
       while (!splitter.ended) {
         for (const piece of ['between', 'file'] as const) {
-          const fragment = deflateFragment(splitter[piece](), level)
+          const fragment = deflateFragment(splitter[piece](), level, SHORT)
           yield* fragment.chunks
           const { size, compressedSize, crc32 } = fragment.result()
           if (piece === 'file' && size > 0) runs.push({ offset, size, compressedOffset, compressedSize, crc32 })

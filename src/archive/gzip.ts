@@ -44,8 +44,9 @@ const deflateBlock = promisify<Uint8Array, Parameters<typeof deflateRaw>[1], Buf
 /**
  * Compresses a stream in pieces on the threads of libuv, a few at a time and in order; runs that are deflated already are taken as they are.
  * @param level 0 (none) to 9 (best)
+ * @param short up to so many bytes that stand alone are stored as they are
  */
-export function deflateFragment(source: AsyncIterable<Piece>, level: number): DeflateFragment {
+export function deflateFragment(source: AsyncIterable<Piece>, level: number, short = SHORT): DeflateFragment {
   let crc = 0
   let size = 0
   let compressedSize = 0
@@ -58,7 +59,8 @@ export function deflateFragment(source: AsyncIterable<Piece>, level: number): De
       if (isBytes(piece)) {
         crc = crc32(piece, crc)
         size += piece.length
-        const compressed = compressBlock(piece, level, dictionary)
+        const alone = dictionary === undefined && piece.length <= short
+        const compressed = alone ? storedBlock(piece) : compressBlock(piece, level, dictionary)
         // Awaited below; until then a failure must not count as unhandled.
         if (compressed instanceof Promise) compressed.catch(() => {})
         inFlight.push(compressed)
@@ -96,8 +98,7 @@ export function deflateFragment(source: AsyncIterable<Piece>, level: number): De
 }
 
 /** A block as deflate blocks that end on a byte boundary. Without a dictionary they refer to nothing before them. */
-function compressBlock(block: Uint8Array, level: number, dictionary: Uint8Array | undefined): Uint8Array | Promise<Uint8Array> {
-  if (dictionary === undefined && block.length <= SHORT) return storedBlock(block)
+function compressBlock(block: Uint8Array, level: number, dictionary: Uint8Array | undefined): Promise<Uint8Array> {
   return deflateBlock(block, { level, finishFlush: constants.Z_SYNC_FLUSH, ...(dictionary && { dictionary }) })
 }
 
@@ -117,6 +118,23 @@ export function storedFragment(bytes: Uint8Array): { readonly bytes: Uint8Array;
   return { bytes: block, result: { crc32: crc32(bytes), size: bytes.length, compressedSize: block.length } }
 }
 
+/**
+ * What blocks hold that are not compressed, as slices of the blocks; undefined when one of them is. Encoders store what does not get smaller, such as modules that are
+ * compressed already.
+ */
+export function storedBytes(blocks: Buffer): readonly Buffer[] | undefined {
+  const pieces: Buffer[] = []
+  for (let at = 0; at < blocks.length;) {
+    if (at + 5 > blocks.length || blocks[at] !== 0) return undefined
+    const length = blocks.readUInt16LE(at + 1)
+    const end = at + 5 + length
+    if (blocks.readUInt16LE(at + 3) !== (~length & 0xffff) || end > blocks.length) return undefined
+    if (length > 0) pieces.push(blocks.subarray(at + 5, end))
+    at = end
+  }
+  return pieces
+}
+
 /** What comes after the fragments of a gzip member: the last deflate block, the CRC-32 and the size (RFC 1952, section 2.3.1). */
 export function gzipTrailer(parts: readonly Pick<DeflateResult, 'crc32' | 'size'>[]): Uint8Array {
   const trailer = Buffer.from([...LAST_BLOCK, 0, 0, 0, 0, 0, 0, 0, 0])
@@ -132,7 +150,7 @@ export function gzipTrailer(parts: readonly Pick<DeflateResult, 'crc32' | 'size'
  * Compresses a stream into one gzip member.
  * @param level 0 (none) to 9 (best)
  */
-export async function* gzip(source: AsyncIterable<Uint8Array>, level: number): AsyncIterable<Uint8Array> {
+export async function* gzip(source: AsyncIterable<Piece>, level: number): AsyncIterable<Uint8Array> {
   const fragment = deflateFragment(source, level)
   yield GZIP_HEADER
   yield* fragment.chunks

@@ -5,13 +5,13 @@ import { constants, crc32, createInflateRaw, inflateRaw, inflateRawSync } from '
 import { LinuxkitError } from '../base/errors.js'
 import { ByteReader } from './byte-reader.js'
 import type { DeflatedRun, PartlyDeflated, RunPlace } from './deflate-runs.js'
-import { GZIP_HEADER, GZIP_TRAILER_SIZE, gzipTrailer, type DeflateResult } from './gzip.js'
+import { GZIP_HEADER, GZIP_TRAILER_SIZE, gzipTrailer, storedBytes, type DeflateResult } from './gzip.js'
 
 /** Up to this many bytes bringing the work to another thread takes longer than the work; up to {@link MIDDLE} it is done at once there, beyond as a stream. */
 const SMALL = 1 << 16
 const MIDDLE = 1 << 21
 
-const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 18 } as const
+const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 19 } as const
 
 const inflate = promisify<Uint8Array, Parameters<typeof inflateRaw>[1], Buffer>(inflateRaw)
 
@@ -125,7 +125,7 @@ class RunReader implements AsyncIterator<Uint8Array> {
     this.#done.push(meter.result())
   }
 
-  async *#take(size: number): Bytes {
+  async *#take(size: number): AsyncIterable<Buffer> {
     for (let left = size; left > 0;) {
       const piece = await this.#reader.some(left)
       if (piece === undefined) throw corrupt()
@@ -158,9 +158,9 @@ class RunMeter {
   }
 }
 
-async function* unpack(source: Bytes, { compressedSize, size = Infinity }: Run): Bytes {
+async function* unpack(source: AsyncIterable<Buffer>, { compressedSize, size = Infinity }: Run): Bytes {
   if (size <= MIDDLE && compressedSize <= MIDDLE) {
-    yield await unpackWhole(await gather(source), size)
+    yield* await unpackWhole(await gather(source), size)
     return
   }
   const inflater = createInflateRaw(OPTIONS)
@@ -173,22 +173,24 @@ async function* unpack(source: Bytes, { compressedSize, size = Infinity }: Run):
   }
 }
 
-async function unpackWhole(bytes: Uint8Array, size: number): Promise<Uint8Array> {
-  // A byte more than is right shows that it is wrong.
-  const options = { ...OPTIONS, maxOutputLength: size + 1 }
+async function unpackWhole(bytes: Buffer, size: number): Promise<readonly Uint8Array[]> {
+  const stored = storedBytes(bytes)
+  if (stored !== undefined) return stored
+  // A byte more than is right shows that it is wrong. The usual chunks would be a hundred times what a small file needs.
+  const options = { ...OPTIONS, chunkSize: Math.max(size + 1, 64), maxOutputLength: size + 1 }
   try {
-    return size <= SMALL ? inflateRawSync(bytes, options) : await inflate(bytes, options)
+    return [size <= SMALL ? inflateRawSync(bytes, options) : await inflate(bytes, options)]
   } catch (cause) {
     throw corrupt(cause)
   }
 }
 
 /** The compressed bytes as they are, unpacked on the side to see whether they are what they should be. */
-async function* checked(source: Bytes, run: RunPlace, onResult: (result: DeflateResult) => void): Bytes {
+async function* checked(source: AsyncIterable<Buffer>, run: RunPlace, onResult: (result: DeflateResult) => void): Bytes {
   const meter = new RunMeter(run)
   if (run.size <= MIDDLE && run.compressedSize <= MIDDLE) {
     const bytes = await gather(source)
-    meter.add(await unpackWhole(bytes, run.size))
+    for (const piece of await unpackWhole(bytes, run.size)) meter.add(piece)
     onResult(meter.result())
     yield bytes
     return
@@ -218,8 +220,8 @@ async function addAll(inflater: AsyncIterable<Buffer>, meter: RunMeter): Promise
   }
 }
 
-async function gather(source: Bytes): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
+async function gather(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = []
   for await (const chunk of source) chunks.push(chunk)
   const [first] = chunks
   return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)

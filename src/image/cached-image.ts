@@ -52,6 +52,11 @@ export class CachedImage {
     this.#index = members.index
   }
 
+  /** Bytes of the layers as they are stored. */
+  get size(): number {
+    return this.manifest.layers.reduce((sum, { size }) => sum + size, 0)
+  }
+
   /**
    * A layer as an uncompressed tar stream; layer 0 is the lowest. Its digest has been verified when the stream has been read to its end.
    * Reading throws `image/corrupt-blob`, or `archive/corrupt` when the layer was made broken.

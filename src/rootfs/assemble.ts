@@ -69,10 +69,13 @@ export async function assemble<Facts, Joined>(
   const work = new EncodingWork(encoder, new FragmentStore(directory, encoder.kept), { ...options, signal })
   try {
     const units = [...unitsOf(parts)]
-    const fragments = await inParallel(
-      units,
+    const fragments: Fragment<Facts>[] = []
+    await inParallel(
+      heaviestFirst(units),
       options.jobs ?? availableParallelism() + 1,
-      (unit) => (Array.isArray(unit) ? work.small(unit) : work.large(unit)),
+      async ({ unit, index }) => {
+        fragments[index] = await (Array.isArray(unit) ? work.small(unit) : work.large(unit))
+      },
       (error) => failure.abort(error),
     )
     if (work.made) await new FragmentStore(fragmentDirectory).prune(KEPT_BYTES)
@@ -84,7 +87,7 @@ export async function assemble<Facts, Joined>(
 }
 
 /** Small parts that follow each other make one fragment. */
-function* unitsOf(parts: readonly Part[]): Iterable<Part | Part[]> {
+function* unitsOf(parts: readonly Part[]): Iterable<Unit> {
   let small: Part[] = []
   for (const part of parts) {
     if (part.small) {
@@ -96,6 +99,14 @@ function* unitsOf(parts: readonly Part[]): Iterable<Part | Part[]> {
     yield part
   }
   if (small.length > 0) yield small
+}
+
+type Unit = Part | Part[]
+
+/** What takes longest comes first, so that nothing large is left to the end, when the other processors have nothing more to do. */
+function heaviestFirst(units: readonly Unit[]): readonly { readonly unit: Unit; readonly index: number }[] {
+  const weight = (unit: Unit): number => (Array.isArray(unit) ? 0 : unit.weight)
+  return units.map((unit, index) => ({ unit, index })).sort((a, b) => weight(b.unit) - weight(a.unit) || a.index - b.index)
 }
 
 class EncodingWork<Facts, Joined> {

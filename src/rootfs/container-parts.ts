@@ -84,6 +84,7 @@ export function containerParts(
     const tree = newPart({
       location,
       source,
+      weight: image.size,
       inputs: { image: image.descriptor.digest, path: lower },
       entries: (signal) => stamped(imageTree(image, `${lower}/`, 'text', signal), source, location),
     })

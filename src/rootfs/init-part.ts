@@ -9,6 +9,7 @@ export function initPart(index: number, image: CachedImage): Part {
   return newPart({
     location,
     source,
+    weight: image.size,
     inputs: { root: image.descriptor.digest },
     entries: (signal) => stamped(imageTree(image, '', 'symlink', signal), source, location),
   })

@@ -12,7 +12,10 @@ export function gzipInitrd(level: number): InitrdCompressor<DeflateResult> {
     // Node's zlib makes other bytes in other versions, and on other processors.
     id: `gzip ${level} zlib ${process.versions.zlib} ${process.arch}`,
     encode(entries) {
-      const deflated = deflateFragment(writeCpioPieces(entries), level)
+      const deflated = deflateFragment(
+        writeCpioPieces(entries, () => true),
+        level,
+      )
       return { bytes: deflated.chunks, facts: () => deflated.result() }
     },
     join(fragments, end) {

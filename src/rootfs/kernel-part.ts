@@ -26,6 +26,7 @@ export function kernelPart(image: CachedImage, files: KernelFiles): Part {
   return newPart({
     location: 'kernel',
     source,
+    weight: image.size,
     inputs: { kernel: image.descriptor.digest, ...files },
     entries: (signal) => stamped(kernelEntries(image, files, signal), source, 'kernel'),
   })

@@ -32,6 +32,7 @@ export function volumeParts(index: number, name: string, content: VolumeContent)
       source,
       inputs: { volume: identity, name },
       small: content.type === 'blank',
+      weight: content.type === 'tree' ? content.image.size : 0,
       entries: (signal) => stamped(lower(content, `${base}/lower`, signal), source, location),
     }),
     newPart({
