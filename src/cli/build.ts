@@ -23,6 +23,8 @@ interface BuildFlags {
   readonly listFormats?: true
   readonly decompressKernel?: true
   readonly compress?: string
+  readonly root?: 'squashfs' | 'erofs'
+  readonly size?: number
   readonly sbom: boolean
   readonly sbomOutput: string
   readonly sbomCurrentTime?: true
@@ -39,6 +41,19 @@ function parseJobs(text: string): number {
   throw new InvalidArgumentError('It is a number from 1 on.')
 }
 
+/** Megabytes with `M`, gigabytes with `G` or nothing, as LinuxKit reads it; the result is in bytes. */
+function parseSize(text: string): number | undefined {
+  const [, digits, unit] = /^(\d{1,7})([MG]?)$/.exec(text) ?? []
+  if (digits !== undefined) return Number(digits) * (unit === 'M' ? 2 ** 20 : 2 ** 30)
+  throw new InvalidArgumentError('It is a number of gigabytes like 2 or 2G, or of megabytes like 512M.')
+}
+
+function parseRoot(text: string): 'squashfs' | 'erofs' | undefined {
+  if (text === 'initramfs') return undefined
+  if (text === 'squashfs' || text === 'erofs') return text
+  throw new InvalidArgumentError('It is initramfs, squashfs or erofs.')
+}
+
 /** `linuxkit build`. */
 export function addBuildCommand(program: Command, context: () => CliContext): void {
   program
@@ -48,13 +63,19 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     .option('--name <name>', 'base name of the outputs (default: that of the last file)')
     .option('--dir <directory>', 'where the outputs go', '')
     .option('--o <file>', 'write a single file, - for standard output (formats that make one file only)')
-    .option(
-      '-f, --format <formats>',
-      'what to make: kernel+initrd (default), tar, tar-kernel-initrd, docker; several with commas',
-      appendList,
-      [],
-    )
+    .option('-f, --format <formats>', 'what to make, several with commas; see --list-formats (default: kernel+initrd)', appendList, [])
     .option('--list-formats', 'print the formats, the files of each, and what they are for')
+    .addOption(
+      new Option('--size <size>', 'of disks: 2 or 2G are gigabytes, 512M megabytes (default: as large as they have to be)').argParser(
+        parseSize,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--root <kind>',
+        'how an initrd holds the root: initramfs (default), or squashfs or erofs, which is mounted as it is and takes less memory',
+      ).argParser(parseRoot),
+    )
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
     .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
     .option('--docker', 'look for images in the local container engine first (ignored with --pull)')
@@ -87,8 +108,14 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
 
 async function listFormats({ print }: CliContext): Promise<void> {
   const { FORMATS } = await import('../output/formats.js')
-  const rows = FORMATS.map(({ name, suffixes, summary }) => [name, suffixes.map((suffix) => `NAME${suffix}`).join(' '), summary])
-  for (const line of formatTable(['FORMAT', 'FILES', 'WHAT IT IS'], rows)) print(line)
+  const rows = FORMATS.map(({ name, suffixes, architectures, startedBy, summary }) => [
+    name,
+    suffixes.map((suffix) => `NAME${suffix}`).join(' '),
+    architectures.join(' '),
+    startedBy,
+    summary,
+  ])
+  for (const line of formatTable(['FORMAT', 'FILES', 'ARCHITECTURES', 'STARTED BY', 'WHAT IT IS'], rows)) print(line)
 }
 
 async function run(sources: readonly string[], flags: BuildFlags, context: CliContext): Promise<void> {
@@ -133,6 +160,8 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     inputTar: flags.inputTar,
     decompressKernel: flags.decompressKernel,
     compression: flags.compress === undefined ? undefined : parseCompression(flags.compress),
+    packedRoot: flags.root,
+    size: flags.size,
     debianMirror: flags.debianMirror,
     jobs: flags.jobs,
     onExplanation: flags.explain === true ? (parts) => printExplanation(parts, context) : undefined,

@@ -38,6 +38,9 @@ const ASIDE = 'aside-'
 /** Milliseconds between two looks at what another process is making. */
 const PATIENCE = 25
 
+/** Fragments beyond this many bytes are removed, those that have not been used for longest first. */
+const KEPT_BYTES = 8e9
+
 /** A fragment that was used within this time, in milliseconds, is not removed: a build may be reading it. */
 const GRACE = 3600 * 1000
 
@@ -134,7 +137,7 @@ export class FragmentStore {
   }
 
   /** Removes what has not been used for longest until at most `limit` bytes are left, and what killed builds left behind. */
-  async prune(limit: number): Promise<void> {
+  async prune(limit = KEPT_BYTES): Promise<void> {
     await sweepTemporaries(this.#directory)
     const all = await readdir(this.#directory).catch(() => [])
     for (const name of all) if (name.startsWith(CLAIM)) await clearAway(join(this.#directory, name))
