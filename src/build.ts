@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Arch } from './base/arch.js'
 import { isSystemError, LinuxkitError } from './base/errors.js'
+import { inParallel } from './base/parallel.js'
 import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
@@ -79,6 +80,9 @@ export interface BuildOptions {
   readonly signal: AbortSignal
 }
 
+/** One reads while another writes; what they share is made once. */
+const FORMATS_AT_ONCE = 3
+
 /** Base name of the outputs when none is given: that of the last source without its extension, as LinuxKit has it. */
 export function defaultName(sources: readonly string[]): string {
   const last = sources.at(-1) ?? '-'
@@ -151,6 +155,8 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
 
   const written: string[] = []
   const reports: PartReport[] = []
+  const failure = new AbortController()
+  const failing = AbortSignal.any([signal, failure.signal])
   await using materials = new Materials(plan, {
     arch: options.arch,
     fragmentDirectory: join(options.cacheDirectory, 'fragments'),
@@ -161,12 +167,18 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
     jobs: options.jobs,
     onPart: (report) => reports.push(report),
     progress,
-    signal,
+    signal: failing,
   })
-  for (const format of formats) {
-    const files = await format.make(materials)
-    if (destination.type === 'files') written.push(...(await writeFiles(destination.base, files, signal)))
-    else for (const { content } of files) await destination.write(streamed(content))
+  if (destination.type === 'files') {
+    const paths = await inParallel(
+      formats,
+      FORMATS_AT_ONCE,
+      async (format) => writeFiles(destination.base, await format.make(materials), failing),
+      (error) => failure.abort(error),
+    )
+    written.push(...paths.flat())
+  } else {
+    for (const format of formats) for (const { content } of await format.make(materials)) await destination.write(streamed(content))
   }
   const record = recordPath(join(options.cacheDirectory, 'builds'), options.sources, options.arch)
   const order = new Map(plan.parts.map((part, index) => [part, index]))

@@ -1,6 +1,6 @@
 import type { Arch } from '../base/arch.js'
 import type { Content } from '../base/content.js'
-import { digestOf } from '../base/digest.js'
+import { digestOf, type Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { PROGRAM } from '../base/program.js'
 import { biosDisk } from '../disk/bios-disk.js'
@@ -64,7 +64,7 @@ const BOTH: Firmware = {
 interface Container {
   /** Bytes that the size of the disk is a multiple of. */
   readonly unit: number
-  readonly wrap: (disk: Extents, materials: Materials, name: string) => Extents | Promise<Content | Extents>
+  readonly wrap: (disk: Extents, materials: Materials, key: Digest) => Extents | Promise<Content | Extents>
 }
 
 const RAW: Container = { unit: MEBIBYTE, wrap: (disk) => disk }
@@ -82,25 +82,18 @@ const DYNAMIC_VHD: Container = {
 
 const VMDK: Container = {
   unit: MEBIBYTE,
-  async wrap(disk, materials, name) {
+  async wrap(disk, materials, key) {
     const { identity } = await bootOf(materials)
-    return keptContainer(materials, name, disk, () => streamOptimizedVmdk(disk, { identity, name: 'linuxkit.vmdk' }))
+    return keptContainer(materials, 'vmdk', key, () => streamOptimizedVmdk(disk, { identity, name: 'linuxkit.vmdk' }))
   },
 }
 
-const GCP: Container = { unit: GIBIBYTE, wrap: (disk, materials, name) => keptContainer(materials, name, disk, () => gcpImage(disk)) }
+const GCP: Container = { unit: GIBIBYTE, wrap: (disk, materials, key) => keptContainer(materials, 'gcp', key, () => gcpImage(disk)) }
 
-/** A container that is compressed, for which it takes long to make. */
-async function keptContainer(
-  materials: Materials,
-  format: string,
-  { size }: Extents,
-  make: () => AsyncIterable<Uint8Array>,
-): Promise<Content> {
-  const { bootLoaders, arch, progress } = materials.options
-  const { identity } = await bootOf(materials)
-  const loaders = [...bootLoaders].map(([name, files]) => [name, [...files].map(([path, file]) => [path, digestOf(file)])])
-  const key = digestOf(JSON.stringify([PROGRAM, format, process.versions.zlib, process.arch, arch, identity, loaders, size]))
+/** A container that is compressed, for which it takes long to make. @param disk stands for the disk in it */
+async function keptContainer(materials: Materials, format: string, disk: Digest, make: () => AsyncIterable<Uint8Array>): Promise<Content> {
+  const { progress } = materials.options
+  const key = digestOf(JSON.stringify([PROGRAM, format, process.versions.zlib, process.arch, disk]))
   const { content } = await kept(materials, key, async (writer) => {
     progress({ type: 'start', id: format, title: format })
     await writer.content(make())
@@ -109,18 +102,27 @@ async function keptContainer(
   return content
 }
 
-function diskFormat(name: string, suffix: string, summary: string, { disk, ...firmware }: Firmware, { unit, wrap }: Container): Format {
+/** Stands for a disk: all that it is made from. */
+async function diskKey(materials: Materials, firmware: Firmware, { size }: Extents): Promise<Digest> {
+  const { bootLoaders, arch } = materials.options
+  const loaders = firmware.bootLoaders(arch).map((name) => [...(bootLoaders.get(name) ?? [])].map(([path, file]) => [path, digestOf(file)]))
+  return digestOf(JSON.stringify([firmware.startedBy, arch, (await bootOf(materials)).identity, loaders, size]))
+}
+
+function diskFormat(name: string, suffix: string, summary: string, firmware: Firmware, { unit, wrap }: Container): Format {
   return {
-    ...firmware,
     name,
     summary,
+    architectures: firmware.architectures,
+    startedBy: firmware.startedBy,
+    bootLoaders: firmware.bootLoaders,
     rootOn: 'memory',
     streams: false,
     hasSize: true,
     suffixes: [suffix],
     async make(materials) {
-      const sized = await materials.once(`disk ${firmware.startedBy} ${unit}`, () => sizedDisk(materials, disk, unit))
-      return [{ suffix, content: await wrap(sized, materials, name) }]
+      const sized = await materials.once(`disk ${firmware.startedBy} ${unit}`, () => sizedDisk(materials, firmware.disk, unit))
+      return [{ suffix, content: await wrap(sized, materials, await diskKey(materials, firmware, sized)) }]
     },
   }
 }

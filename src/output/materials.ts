@@ -37,14 +37,20 @@ export class Materials implements AsyncDisposable {
     return made
   }
 
-  /** An assembled thing, which from now on lives as long as this. */
-  async held<Joined>(assembling: Promise<Assembled<Joined>>): Promise<Joined> {
-    const assembled = await assembling
-    this.#held.push(assembled)
-    return assembled.joined
+  /** A thing that from now on lives as long as this. */
+  hold<Thing extends AsyncDisposable>(thing: Thing): Thing {
+    this.#held.push(thing)
+    return thing
   }
 
+  /** The result of an assembly, which from now on lives as long as this. */
+  async held<Joined>(assembling: Promise<Assembled<Joined>>): Promise<Joined> {
+    return this.hold(await assembling).joined
+  }
+
+  /** Waits for what is still being made, so that nothing is held afterwards. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#made.values())
     for (const one of this.#held.toReversed()) await one[Symbol.asyncDispose]()
   }
 }

@@ -24,7 +24,7 @@ export interface RootImage {
 /** The tree, its contents on disk. */
 export function treeOf(materials: Materials): Promise<SplitTree> {
   const { plan, options } = materials
-  return materials.once('tree', () => materials.held(assemble(plan.parts, treeEncoder, options)))
+  return materials.once('tree', async () => materials.hold(await materials.held(assemble(plan.parts, treeEncoder, options))))
 }
 
 /** The tree in a file system that can be mounted, and apart from it what a boot loader takes. */

@@ -11,6 +11,8 @@ import { sweepTemporaries, temporaryName, writeStream } from '../base/files.js'
 /** A fragment on disk. `facts` are what its encoder noted, as JSON. */
 export interface StoredFragment {
   readonly content: Content
+  /** Of the file that has the content and nothing else. */
+  readonly path: string
   readonly facts: unknown
   /** What was set aside, by name. */
   readonly aside: ReadonlyMap<string, Content>
@@ -172,8 +174,10 @@ async function clearAway(path: string): Promise<boolean> {
 }
 
 function stored(directory: string, { size, facts, aside }: Description): StoredFragment {
+  const path = join(directory, CONTENT)
   return {
-    content: fileContent(join(directory, CONTENT), 0, size),
+    content: fileContent(path, 0, size),
+    path,
     facts,
     aside: new Map(Object.entries(aside).map(([name, bytes]) => [name, fileContent(join(directory, ASIDE + name), 0, bytes)])),
   }

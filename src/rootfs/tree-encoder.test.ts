@@ -46,7 +46,8 @@ async function withTree(parts: readonly Part[], look: (split: SplitTree) => Prom
   // The second time what has been kept is taken.
   for (let time = 0; time < 2; time++) {
     await using assembled = await assemble(parts, treeEncoder, options(place.directory))
-    await look(assembled.joined)
+    await using split = assembled.joined
+    await look(split)
   }
   expect((await readdir(place.directory)).filter((name) => name.startsWith('.'))).toEqual([])
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
-import { EMPTY, type Content } from '../base/content.js'
+import { open, type FileHandle } from 'node:fs/promises'
+import { EMPTY, openFileContent, type Content } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
 import { entry, type Entry, type EntryType, type Timestamp } from '../archive/entry.js'
 import { buildTree, walk, type TreeNode } from '../archive/tree.js'
-import type { Encoder, Fragment } from './encoder.js'
+import type { Encoder } from './encoder.js'
 import { BOOT_FILES, type BootFiles } from './initrd-encoder.js'
 
-/** A tree whose contents can be read in any order, and apart from it what a boot loader takes. */
-export interface SplitTree extends BootFiles {
+/** A tree whose contents can be read in any order as long as it lives, and apart from it what a boot loader takes. */
+export interface SplitTree extends BootFiles, AsyncDisposable {
   /** Without what is in `boot/`; the directory itself stays, as LinuxKit has it. */
   readonly tree: TreeNode
   /** Stands for all that is in the tree. */
@@ -56,9 +57,27 @@ export const treeEncoder: Encoder<readonly EntryFacts[], SplitTree> = {
     }
     return { bytes: contents(), facts: () => facts }
   },
-  join(fragments) {
-    const digests = new Map<Content, string>()
-    return splitBoot(buildTree(entriesOf(fragments, digests)), digests)
+  async join(fragments) {
+    const files: FileHandle[] = []
+    const dispose = async (): Promise<void> => {
+      for (const file of files) await file.close()
+    }
+    try {
+      const digests = new Map<Content, string>()
+      const entries: Entry[] = []
+      for (const { content, path, facts } of fragments) {
+        if (path === undefined) entries.push(...entriesOf(facts, (start, size) => slice(content, start, size), digests))
+        else {
+          const file = await open(path, 'r')
+          files.push(file)
+          entries.push(...entriesOf(facts, (start, size) => openFileContent(file, path, start, size), digests))
+        }
+      }
+      return { ...splitBoot(buildTree(entries), digests), [Symbol.asyncDispose]: dispose }
+    } catch (error) {
+      await dispose()
+      throw error
+    }
   },
 }
 
@@ -76,14 +95,16 @@ function factsOf({ path, type, mode, uid, gid, mtime, link, device, xattrs }: En
   }
 }
 
-function* entriesOf(fragments: readonly Fragment<readonly EntryFacts[]>[], digests: Map<Content, string>): Iterable<Entry> {
-  for (const { content: whole, facts } of fragments) {
-    for (const { owner: [uid, gid] = [0, 0], xattrs, content, ...members } of facts) {
-      const body = content === undefined ? EMPTY : slice(whole, content[0], content[1])
-      if (content !== undefined) digests.set(body, content[2])
-      const attributes = xattrs && { xattrs: new Map(xattrs.map(([name, value]) => [name, Buffer.from(value, 'base64')])) }
-      yield entry({ ...members, ...attributes, uid, gid, content: body })
-    }
+function* entriesOf(
+  facts: readonly EntryFacts[],
+  contentAt: (start: number, size: number) => Content,
+  digests: Map<Content, string>,
+): Iterable<Entry> {
+  for (const { owner: [uid, gid] = [0, 0], xattrs, content, ...members } of facts) {
+    const body = content === undefined ? EMPTY : contentAt(content[0], content[1])
+    if (content !== undefined) digests.set(body, content[2])
+    const attributes = xattrs && { xattrs: new Map(xattrs.map(([name, value]) => [name, Buffer.from(value, 'base64')])) }
+    yield entry({ ...members, ...attributes, uid, gid, content: body })
   }
 }
 
@@ -92,7 +113,7 @@ function slice(whole: Content, start: number, size: number): Content {
 }
 
 /** Takes out of a tree what a boot loader takes, for a file system that is mounted when the kernel runs already. */
-function splitBoot(whole: TreeNode, digests: ReadonlyMap<Content, string>): SplitTree {
+function splitBoot(whole: TreeNode, digests: ReadonlyMap<Content, string>): Omit<SplitTree, keyof AsyncDisposable> {
   const boot = whole.children?.find(({ name }) => name === 'boot')
   const files: { -readonly [name in keyof BootFiles]: BootFiles[name] } = { kernel: EMPTY, cmdline: EMPTY, ucode: EMPTY }
   for (const { name, entry: object } of boot?.children ?? []) {
