@@ -333,13 +333,30 @@ describe('build', () => {
     expect(error).toMatchObject({ code: 'build/no-directory' })
   })
 
-  it('knows the formats, those to come, and near misses', async () => {
+  it('knows the formats, and near misses', async () => {
     for (const [format, hint] of [
       ['tra', 'did you mean "tar"?'],
-      ['iso-bios', 'it can write kernel+initrd, tar, tar-kernel-initrd, docker'],
+      ['raw-boot', 'did you mean "raw-bios"?'],
     ] as const) {
       await expect(build(options({ formats: [format] }))).rejects.toMatchObject({ code: 'build/unknown-format', hint })
     }
+  })
+
+  it.each([
+    ['raw-bios', 'arm64', 'build/format-arch'],
+    ['raw-efi', 's390x', 'build/format-arch'],
+    ['iso,iso-bios', 'amd64', 'build/same-file'],
+    ['vhd,dynamic-vhd', 'amd64', 'build/same-file'],
+  ] as const)('refuses %s for %s before anything is built', async (formats, arch, code) => {
+    await rm(cacheDirectory, { recursive: true })
+    await expect(build(options({ formats: formats.split(','), arch }))).rejects.toMatchObject({ code })
+    expect(await readdir(root)).toEqual(['image.yml'])
+  })
+
+  it('says which boot loader is missing when the network is forbidden, before anything is built', async () => {
+    const error: unknown = await build(options({ formats: ['iso-bios', 'raw-efi'], offline: true })).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'build/offline', message: expect.stringContaining('isolinux, syslinux, syslinux-common') })
+    expect((await readdir(root)).sort()).toEqual(['cache', 'image.yml'])
   })
 })
 

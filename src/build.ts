@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Arch } from './base/arch.js'
 import { isSystemError, LinuxkitError } from './base/errors.js'
+import { inParallel } from './base/parallel.js'
 import type { Progress } from './base/progress.js'
 import { loadConfig, type LoadedConfig } from './config/load.js'
 import { dryRunYaml } from './config/metadata.js'
@@ -12,9 +13,11 @@ import type { EngineClient } from './image/engine/client.js'
 import { lockCached, readImageLock, writeImageLock } from './image/image-lock.js'
 import { parseReference, type Reference } from './image/reference.js'
 import { connect } from './image/registry/connect.js'
-import { findFormat } from './output/formats.js'
+import { checkFormats, findFormat } from './output/formats.js'
 import type { Format } from './output/format.js'
-import { writeFiles } from './output/write.js'
+import { Materials, type PackedRoot } from './output/materials.js'
+import { streamed, writeFiles } from './output/write.js'
+import { provideBootLoader, type BootLoaderFiles, type BootLoaderName } from './pkg/boot-loader.js'
 import { loadPackage, packageReference } from './pkg/package.js'
 import { RememberedTags } from './pkg/remembered-tags.js'
 import { tagSources } from './pkg/tag-sources.js'
@@ -45,6 +48,10 @@ export interface BuildOptions {
   readonly decompressKernel?: boolean | undefined
   /** Of the initrd; by default what the kernel can take. */
   readonly compression?: Compression | undefined
+  /** The file system that initrds hold the root in, to be mounted from there; by default an initrd is the root itself. */
+  readonly packedRoot?: PackedRoot | undefined
+  /** Of disks, in bytes; by default as large as they have to be. */
+  readonly size?: number | undefined
   /** Undefined for an image without an SBOM. */
   readonly sbom: SbomOptions | undefined
   /** Where images are asked for in place of their registries: `URL` or `registry=URL`. */
@@ -73,6 +80,9 @@ export interface BuildOptions {
   readonly signal: AbortSignal
 }
 
+/** One reads while another writes; what they share is made once. */
+const FORMATS_AT_ONCE = 3
+
 /** Base name of the outputs when none is given: that of the last source without its extension, as LinuxKit has it. */
 export function defaultName(sources: readonly string[]): string {
   const last = sources.at(-1) ?? '-'
@@ -100,10 +110,14 @@ export async function build(options: BuildOptions): Promise<readonly string[]> {
 
 async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
   const { destination, progress, signal } = options
-  const formats = options.formats.map(findFormat)
+  const formats = [...new Set(options.formats)].map(findFormat)
+  checkFormats(formats, options.arch)
   await checkDestination(destination, formats)
   await checkInput(options, formats)
   checkOffline(options)
+  if (options.size !== undefined && !formats.some(({ hasSize }) => hasSize)) {
+    progress({ type: 'warning', message: 'none of the formats is a disk, so --size changes nothing' })
+  }
   const loaded = await load(options)
   const cache = await openCache(options.cacheDirectory)
   const lock = lockPath(options.sources)
@@ -129,6 +143,7 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
   if (lock !== undefined && options.lock === true) {
     await writeImageLock(lock, await lockCached(cache, lockedReferences(loaded), provide.lock))
   }
+  const bootLoaders = await bootLoadersOf(formats, options)
   const plan = await planImage(loaded.config, {
     imageOf,
     layoutOf: (location, name, platforms) => provideLayout(location, name, platforms, provide),
@@ -140,27 +155,47 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
 
   const written: string[] = []
   const reports: PartReport[] = []
-  for (const format of formats) {
-    await using made = await format.make(plan, {
-      fragmentDirectory: join(options.cacheDirectory, 'fragments'),
-      compression: options.compression,
-      jobs: options.jobs,
-      onPart: (report) => reports.push(report),
-      progress,
-      signal,
-    })
-    if (destination.type === 'files') {
-      written.push(...(await writeFiles(destination.base, made.joined, signal)))
-    } else {
-      for (const { content } of made.joined) await destination.write(content.open())
-    }
+  const failure = new AbortController()
+  const failing = AbortSignal.any([signal, failure.signal])
+  await using materials = new Materials(plan, {
+    arch: options.arch,
+    fragmentDirectory: join(options.cacheDirectory, 'fragments'),
+    compression: options.compression,
+    packedRoot: options.packedRoot,
+    size: options.size,
+    bootLoaders,
+    jobs: options.jobs,
+    onPart: (report) => reports.push(report),
+    progress,
+    signal: failing,
+  })
+  if (destination.type === 'files') {
+    const paths = await inParallel(
+      formats,
+      FORMATS_AT_ONCE,
+      async (format) => writeFiles(destination.base, await format.make(materials), failing),
+      (error) => failure.abort(error),
+    )
+    written.push(...paths.flat())
+  } else {
+    for (const format of formats) for (const { content } of await format.make(materials)) await destination.write(streamed(content))
   }
   const record = recordPath(join(options.cacheDirectory, 'builds'), options.sources, options.arch)
   const order = new Map(plan.parts.map((part, index) => [part, index]))
   reports.sort((a, b) => (order.get(a.part) ?? 0) - (order.get(b.part) ?? 0))
   options.onExplanation?.(explain(reports, await readRecord(record)))
   await writeRecord(record, reports)
-  return written
+  return [...new Set(written)]
+}
+
+async function bootLoadersOf(formats: readonly Format[], options: BuildOptions): Promise<ReadonlyMap<BootLoaderName, BootLoaderFiles>> {
+  const { arch, cacheDirectory, pull = false, offline = false, debianMirror: mirror, progress, signal } = options
+  const names = new Set(formats.flatMap((format) => format.bootLoaders(arch)))
+  const found = new Map<BootLoaderName, BootLoaderFiles>()
+  for (const name of names) {
+    found.set(name, await provideBootLoader(name, { arch, cacheDirectory, pull, offline, mirror, progress, signal }))
+  }
+  return found
 }
 
 /** The merged configuration as yml, with its packages' tags in place. Nothing is built. */
@@ -274,13 +309,9 @@ async function checkInput({ inputTar, destination, pull }: BuildOptions, formats
 }
 
 async function checkDestination(destination: Destination, formats: readonly Format[]): Promise<void> {
-  const streamed = formats.find((format) => format.streams)
-  if (formats.length > 1 && streamed !== undefined) {
-    throw new LinuxkitError('build/format-alone', `the format ${streamed.name} can only be made alone`, { hint: 'run a build for each' })
-  }
   if (destination.type === 'stream') {
     if (formats.length > 1) throw new LinuxkitError('build/not-a-stream', '--o takes only one format', { hint: 'use --name and --dir' })
-    if (streamed !== undefined) return
+    if (formats.some((format) => format.streams)) return
     const names = formats.map(({ name }) => name).join(', ')
     throw new LinuxkitError('build/not-a-stream', `${names} cannot be streamed, because it is not a single file`, {
       hint: 'use --format tar, or --name and --dir instead of --o',

@@ -24,6 +24,7 @@ interface BuildFlags {
   readonly listFormats?: true
   readonly decompressKernel?: true
   readonly compress?: string
+  readonly root?: 'squashfs' | 'erofs'
   readonly sbom: boolean
   readonly sbomOutput: string
   readonly sbomCurrentTime?: true
@@ -40,6 +41,12 @@ function parseJobs(text: string): number {
   throw new InvalidArgumentError('It is a number from 1 on.')
 }
 
+function parseRoot(text: string): 'squashfs' | 'erofs' | undefined {
+  if (text === 'initramfs') return undefined
+  if (text === 'squashfs' || text === 'erofs') return text
+  throw new InvalidArgumentError('It is initramfs, squashfs or erofs.')
+}
+
 /** `linuxkit build`. */
 export function addBuildCommand(program: Command, context: () => CliContext): void {
   program
@@ -49,15 +56,16 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
     .option('--name <name>', 'base name of the outputs (default: that of the last file)')
     .option('--dir <directory>', 'where the outputs go', '')
     .option('--o <file>', 'write a single file, - for standard output (formats that make one file only)')
-    .option(
-      '-f, --format <formats>',
-      'what to make: kernel+initrd (default), tar, tar-kernel-initrd, docker; several with commas',
-      appendList,
-      [],
-    )
+    .option('-f, --format <formats>', 'what to make, several with commas; see --list-formats (default: kernel+initrd)', appendList, [])
     .option('--list-formats', 'print the formats, the files of each, and what they are for')
+    .option('--size <size>', 'of disks: 2 or 2G are gigabytes, 512M megabytes (default: as large as they have to be)')
+    .addOption(
+      new Option(
+        '--root <kind>',
+        'how an initrd holds the root: initramfs (default), or squashfs or erofs, which is mounted as it is and takes less memory',
+      ).argParser(parseRoot),
+    )
     .option('--arch <arch>', 'processor architecture of the image (default: that of this machine)')
-    .option('--size <size>', 'size of the disk, of formats that have one of a fixed size: 512M, 2G (default: 1024M)')
     .option('--pull', 'fetch every image anew from its registry, be it in the cache or not')
     .option('--docker', 'look for images in the local container engine first (ignored with --pull)')
     .option('--offline', 'use no network: what is not in the cache is an error that names all of it')
@@ -89,8 +97,14 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
 
 async function listFormats({ print }: CliContext): Promise<void> {
   const { FORMATS } = await import('../output/formats.js')
-  const rows = FORMATS.map(({ name, suffixes, summary }) => [name, suffixes.map((suffix) => `NAME${suffix}`).join(' '), summary])
-  for (const line of formatTable(['FORMAT', 'FILES', 'WHAT IT IS'], rows)) print(line)
+  const rows = FORMATS.map(({ name, suffixes, architectures, startedBy, summary }) => [
+    name,
+    suffixes.map((suffix) => `NAME${suffix}`).join(' '),
+    architectures.join(' '),
+    startedBy,
+    summary,
+  ])
+  for (const line of formatTable(['FORMAT', 'FILES', 'ARCHITECTURES', 'STARTED BY', 'WHAT IT IS'], rows)) print(line)
 }
 
 async function run(sources: readonly string[], flags: BuildFlags, context: CliContext): Promise<void> {
@@ -114,7 +128,7 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     throw new LinuxkitError('cli/flags', '--sbom-output needs a filename', { hint: 'use --no-sbom to leave the list out' })
   }
   const formats = flags.format.length > 0 ? flags.format : [flags.o === undefined ? 'kernel+initrd' : 'tar']
-  if (flags.size !== undefined) parseDiskSize(flags.size)
+  const size = flags.size === undefined ? 0 : parseDiskSize(flags.size) * 2 ** 20
   formats.forEach(findFormat)
   if (flags.dryRun === true) {
     context.print(await dryRun({ sources, cacheDirectory: context.cacheDirectory, progress: context.progress, signal: context.signal }))
@@ -139,6 +153,8 @@ async function run(sources: readonly string[], flags: BuildFlags, context: CliCo
     inputTar: flags.inputTar,
     decompressKernel: flags.decompressKernel,
     compression: flags.compress === undefined ? undefined : parseCompression(flags.compress),
+    packedRoot: flags.root,
+    size: size === 0 ? undefined : size,
     debianMirror: flags.debianMirror,
     jobs: flags.jobs,
     onExplanation: flags.explain === true ? (parts) => printExplanation(parts, context) : undefined,

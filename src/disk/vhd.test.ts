@@ -36,7 +36,7 @@ describe('a fixed VHD', () => {
     const [raw, image] = [directory.path('raw'), directory.path('vhd')]
     const content = fixedVhd(small, identity)
     expect(content.size).toBe(4 * MEBIBYTE + 512)
-    await writeContent(image, content)
+    await writeRaw(image, content)
     await writeRaw(raw, small)
     truncateSync(raw, 4 * MEBIBYTE)
     expect(judge('qemu-img', 'compare', '-f', 'raw', '-F', 'vpc', raw, image)).toContain('identical')

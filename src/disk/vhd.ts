@@ -3,7 +3,7 @@ import { bytesContent, concatContents, type Content } from '../base/content.js'
 import type { Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { occupiedRuns, runContent } from './clusters.js'
-import { mediumContent, zeros, type Extents } from './extents.js'
+import { layOut, type Extents } from './extents.js'
 import { contentGuid, guidBytes } from './identity.js'
 import { MEBIBYTE, roundUp, SECTOR_SIZE } from './sectors.js'
 
@@ -30,10 +30,10 @@ const LARGEST = 2040 * 2 ** 30
  * @param identity stands for the content of the medium: the id of the image derives from it
  * @throws {LinuxkitError} `disk/too-large` beyond 2040 GiB
  */
-export function fixedVhd(medium: Extents, identity: Digest): Content {
+export function fixedVhd(medium: Extents, identity: Digest): Extents {
   const size = virtualSize(medium)
   const footer = footerOf(size, FIXED, identity)
-  return concatContents([mediumContent(medium), zeros(size - medium.size), bytesContent(footer)])
+  return layOut(size + footer.length, [...medium.extents, { offset: size, content: bytesContent(footer) }])
 }
 
 /**

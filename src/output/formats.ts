@@ -1,44 +1,66 @@
+import type { Arch } from '../base/arch.js'
 import { LinuxkitError } from '../base/errors.js'
 import { nearest } from '../base/nearest.js'
-import type { Format } from './format.js'
+import { DISK_FORMATS } from './disks.js'
 import { docker } from './docker.js'
+import type { Format } from './format.js'
+import { ISO_FORMATS } from './isos.js'
 import { kernelInitrd, tarKernelInitrd } from './kernel-initrd.js'
+import { KERNEL_ROOT_FORMATS } from './kernel-root.js'
 import { tar } from './tar.js'
+import { uki } from './uki.js'
 
-export const FORMATS: readonly Format[] = [kernelInitrd, tar, tarKernelInitrd, docker]
-
-/** Formats of LinuxKit that this version cannot write yet; naming them says more than "unknown". */
-const PLANNED: ReadonlySet<string> = new Set([
-  'aws',
-  'dynamic-vhd',
-  'gcp',
-  'iso-bios',
-  'iso-efi',
-  'iso-efi-initrd',
-  'kernel+erofs',
-  'kernel+iso',
-  'kernel+squashfs',
-  'qcow2-bios',
-  'qcow2-efi',
-  'raw-bios',
-  'raw-efi',
-  'rpi3',
-  'vhd',
-  'vmdk',
-])
+export const FORMATS: readonly Format[] = [
+  kernelInitrd,
+  ...ISO_FORMATS,
+  ...DISK_FORMATS,
+  uki,
+  ...KERNEL_ROOT_FORMATS,
+  tar,
+  tarKernelInitrd,
+  docker,
+]
 
 /** @throws {LinuxkitError} `build/unknown-format` */
 export function findFormat(name: string): Format {
   const found = FORMATS.find((format) => format.name === name)
   if (found !== undefined) return found
   const names = FORMATS.map((format) => format.name)
-  if (PLANNED.has(name)) {
-    throw new LinuxkitError('build/unknown-format', `this version cannot write the format "${name}" yet`, {
-      hint: `it can write ${names.join(', ')}`,
-    })
-  }
   const close = nearest(name, names)
   throw new LinuxkitError('build/unknown-format', `"${name}" is not a format`, {
     hint: close === undefined ? `the formats are ${names.join(', ')}` : `did you mean "${close}"?`,
   })
+}
+
+/** Files that several formats make, and that are the same in all of them. */
+const SHARED_SUFFIXES: ReadonlySet<string> = new Set(['-kernel', '-cmdline'])
+
+/**
+ * Checks that formats can be made for an architecture, and beside each other.
+ * @throws {LinuxkitError} `build/format-arch`, `build/format-alone`, `build/same-file`
+ */
+export function checkFormats(formats: readonly Format[], arch: Arch): void {
+  for (const { name, architectures } of formats) {
+    if (architectures.includes(arch)) continue
+    const others = FORMATS.filter((format) => format.architectures.includes(arch)).map((format) => format.name)
+    throw new LinuxkitError('build/format-arch', `the format ${name} is for ${architectures.join(', ')}, not for ${arch}`, {
+      hint: `for ${arch} there are ${others.join(', ')}`,
+    })
+  }
+  const streamed = formats.find((format) => format.streams)
+  if (formats.length > 1 && streamed !== undefined) {
+    throw new LinuxkitError('build/format-alone', `the format ${streamed.name} can only be made alone`, { hint: 'run a build for each' })
+  }
+  const makers = new Map<string, string>()
+  for (const { name, suffixes } of formats) {
+    for (const suffix of suffixes) {
+      const other = makers.get(suffix)
+      if (other !== undefined && other !== name && !SHARED_SUFFIXES.has(suffix)) {
+        throw new LinuxkitError('build/same-file', `the formats ${other} and ${name} both make the file NAME${suffix}`, {
+          hint: 'run a build for each, with another --name or --dir',
+        })
+      }
+      makers.set(suffix, name)
+    }
+  }
 }

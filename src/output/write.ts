@@ -1,6 +1,10 @@
+import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Content } from '../base/content.js'
 import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
+import { mediumContent, type Extents } from '../disk/extents.js'
 import type { OutputFile } from './format.js'
+import { untilAborted } from './root-images.js'
 
 /**
  * Writes the files of a format under `base` and their suffixes, and returns their paths. All of them are complete before the first gets its
@@ -13,7 +17,8 @@ export async function writeFiles(base: string, files: readonly OutputFile[], sig
     for (const { suffix, content } of files) {
       const file = await openAtomic(base + suffix, { durable: false })
       opened.push(file)
-      await file.writeAll(untilAborted(content.open(), signal))
+      if ('extents' in content) await writeMedium(file.temporaryPath, content, signal)
+      else await file.writeAll(untilAborted(content.open(), signal))
     }
     for (const file of opened) await file.commit()
   } finally {
@@ -22,9 +27,47 @@ export async function writeFiles(base: string, files: readonly OutputFile[], sig
   return files.map(({ suffix }) => base + suffix)
 }
 
-async function* untilAborted(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+/** The bytes of a file as a stream. */
+export function streamed(content: Content | Extents): AsyncIterable<Uint8Array> {
+  return 'extents' in content ? mediumContent(content).open() : content.open()
+}
+
+/** Holes that are shorter are written out, which takes less time than another write. */
+const LEAST_HOLE = 1 << 16
+
+/** Writes a medium into a file that is there and empty. */
+async function writeMedium(path: string, medium: Extents, signal: AbortSignal): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    const content = mediumContent(medium)
+    for (const { start, end } of runsOf(medium)) await writeAt(file, start, untilAborted(content.open({ start, end }), signal))
+    await file.truncate(medium.size)
+  } finally {
+    await file.close()
+  }
+}
+
+function* runsOf({ extents }: Extents): Iterable<{ readonly start: number; readonly end: number }> {
+  let run: { readonly start: number; readonly end: number } | undefined
+  for (const { offset, content } of extents) {
+    const end = offset + content.size
+    if (run !== undefined && offset - run.end < LEAST_HOLE) run = { start: run.start, end }
+    else {
+      if (run !== undefined) yield run
+      run = { start: offset, end }
+    }
+  }
+  if (run !== undefined) yield run
+}
+
+async function writeAt(file: FileHandle, start: number, source: AsyncIterable<Uint8Array>): Promise<void> {
+  let position = start
   for await (const chunk of source) {
-    signal.throwIfAborted()
-    yield chunk
+    // A write may end early, as on a disk that becomes full.
+    for (let done = 0; done < chunk.length;) {
+      const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position)
+      done += bytesWritten
+      position += bytesWritten
+    }
   }
 }

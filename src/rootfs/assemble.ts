@@ -41,14 +41,6 @@ export interface Assembled<Joined> extends AsyncDisposable {
   readonly joined: Joined
 }
 
-/** Another view of a joined result, which lives as long as the result. */
-export function mapJoined<From, To>(assembled: Assembled<From>, view: (joined: From) => To): Assembled<To> {
-  return { joined: view(assembled.joined), [Symbol.asyncDispose]: () => assembled[Symbol.asyncDispose]() }
-}
-
-/** Fragments beyond this many bytes are removed, those that have not been used for longest first. */
-const KEPT_BYTES = 8e9
-
 /**
  * Encodes the parts, several at a time, and joins the fragments in the order of the plan; of a part that has been encoded before no layer is
  * opened. The bytes do not depend on which part is finished first: every large fragment is on disk by itself, so memory stays bounded too.
@@ -78,7 +70,7 @@ export async function assemble<Facts, Joined>(
       },
       (error) => failure.abort(error),
     )
-    if (work.made) await new FragmentStore(fragmentDirectory).prune(KEPT_BYTES)
+    if (work.made) await new FragmentStore(fragmentDirectory).prune()
     return { joined: await encoder.join(fragments), [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()

@@ -4,6 +4,8 @@ import type { Part } from './part.js'
 /** A part encoded for one format. What joining needs to know of it, such as a checksum, is in `facts`. */
 export interface Fragment<Facts> {
   readonly content: Content
+  /** Of the file that has the content and nothing else, if there is one. */
+  readonly path?: string
   readonly facts: Facts
   /** What was set aside, by name. */
   readonly aside: ReadonlyMap<string, Content>

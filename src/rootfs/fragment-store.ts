@@ -11,6 +11,8 @@ import { sweepTemporaries, temporaryName, writeStream } from '../base/files.js'
 /** A fragment on disk. `facts` are what its encoder noted, as JSON. */
 export interface StoredFragment {
   readonly content: Content
+  /** Of the file that has the content and nothing else. */
+  readonly path: string
   readonly facts: unknown
   /** What was set aside, by name. */
   readonly aside: ReadonlyMap<string, Content>
@@ -37,6 +39,9 @@ const ASIDE = 'aside-'
 
 /** Milliseconds between two looks at what another process is making. */
 const PATIENCE = 25
+
+/** Fragments beyond this many bytes are removed, those that have not been used for longest first. */
+const KEPT_BYTES = 8e9
 
 /** A fragment that was used within this time, in milliseconds, is not removed: a build may be reading it. */
 const GRACE = 3600 * 1000
@@ -134,7 +139,7 @@ export class FragmentStore {
   }
 
   /** Removes what has not been used for longest until at most `limit` bytes are left, and what killed builds left behind. */
-  async prune(limit: number): Promise<void> {
+  async prune(limit = KEPT_BYTES): Promise<void> {
     await sweepTemporaries(this.#directory)
     const all = await readdir(this.#directory).catch(() => [])
     for (const name of all) if (name.startsWith(CLAIM)) await clearAway(join(this.#directory, name))
@@ -169,8 +174,10 @@ async function clearAway(path: string): Promise<boolean> {
 }
 
 function stored(directory: string, { size, facts, aside }: Description): StoredFragment {
+  const path = join(directory, CONTENT)
   return {
-    content: fileContent(join(directory, CONTENT), 0, size),
+    content: fileContent(path, 0, size),
+    path,
     facts,
     aside: new Map(Object.entries(aside).map(([name, bytes]) => [name, fileContent(join(directory, ASIDE + name), 0, bytes)])),
   }
