@@ -146,7 +146,10 @@ class EncodingWork<Facts, Joined> {
     const start = performance.now()
     const aside = new Map<string, Uint8Array>()
     const setAside: EncodeContext['setAside'] = async (name, source) => void aside.set(name, await gather(source))
-    const encoding = this.#encoder.encode({ entries: (signal) => entriesOf(parts, signal) }, { signal, setAside })
+    const encoding = this.#encoder.encode(
+      { entries: (signal) => entriesOf(parts, signal), present: parts.flatMap(({ present }) => present) },
+      { signal, setAside },
+    )
     const bytes = await gather(encoding.bytes)
     for (const part of parts) this.#report(part, 'small', undefined, start)
     return {

@@ -93,6 +93,7 @@ export function containerParts(
       source: 'config.json and runtime.json',
       inputs: { bundle, image: lower, 'config.json': configJson, 'runtime.json': runtimeJson },
       small: true,
+      present: shared === undefined ? [bundle] : [],
       entries: () => stamped(entries(), source, location),
     })
     return shared === undefined ? [tree, own] : [own]

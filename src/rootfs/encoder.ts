@@ -34,6 +34,6 @@ export interface Encoder<Facts, Joined> {
   readonly kept: boolean
   /** Whether a fragment says which line of the yml it comes from. */
   readonly tellsLine: boolean
-  encode(part: Pick<Part, 'entries'>, context: EncodeContext): Encoding<Facts>
+  encode(part: Pick<Part, 'entries' | 'present'>, context: EncodeContext): Encoding<Facts>
   join(fragments: readonly Fragment<Facts>[]): Joined | Promise<Joined>
 }

@@ -47,7 +47,8 @@ export function initrdEncoder<Facts extends { readonly size: number }>(compresso
     id: `initrd ${compressor.id}`,
     kept: true,
     tellsLine: false,
-    encode: (part, context) => compressor.encode(withParents(withoutBoot(part.entries(context.signal), context)), context.signal),
+    encode: (part, context) =>
+      compressor.encode(withParents(withoutBoot(part.entries(context.signal), context), part.present), context.signal),
     async join(fragments) {
       const size = fragments.reduce((sum, { facts }) => sum + facts.size, 0)
       const last = (name: keyof BootFiles): Content => fragments.reduce((found, { aside }) => aside.get(name) ?? found, EMPTY)
@@ -62,8 +63,9 @@ export function initrdEncoder<Facts extends { readonly size: number }>(compresso
 }
 
 /** The kernel's unpacker makes no directories above an entry (init/initramfs.c, do_name), and not every layer brings them, or in time. */
-async function* withParents(entries: AsyncIterable<Entry>): AsyncIterable<Entry> {
+async function* withParents(entries: AsyncIterable<Entry>, present: readonly string[]): AsyncIterable<Entry> {
   const known = new Set<string>(['', '.', '/'])
+  for (const path of present) for (const directory of directories(path)) known.add(directory.path)
   for await (const one of entries) {
     const path = one.path.replace(/\/$/, '')
     for (const directory of directories(posix.dirname(path))) {

@@ -13,6 +13,8 @@ export interface Part {
   readonly key: Digest
   /** Whether it is but a few kilobytes from the yml itself, which are encoded sooner than a kept fragment is found. */
   readonly small: boolean
+  /** Directories that are there when the part is unpacked, with those above them, because the part before it on the same line has made them. */
+  readonly present: readonly string[]
   /** Bytes that are read for it, about, so that what takes longest is begun first; 0 when that cannot be told. */
   readonly weight: number
   /** The part's objects in their order. Each call reads anew; the content of an entry must be read before the next entry is asked for. */
@@ -22,10 +24,10 @@ export interface Part {
 export type PartInputs = Readonly<Record<string, unknown>>
 
 /** A part, with the key of its inputs. */
-export function newPart<Members extends Omit<Part, 'key' | 'small' | 'weight'>>(
-  members: Members & Partial<Pick<Part, 'small' | 'weight'>>,
+export function newPart<Members extends Omit<Part, 'key' | 'small' | 'weight' | 'present'>>(
+  members: Members & Partial<Pick<Part, 'small' | 'weight' | 'present'>>,
 ): Members & Part {
-  return { small: false, weight: 0, ...members, key: digestOf(JSON.stringify(members.inputs)) }
+  return { small: false, weight: 0, present: [], ...members, key: digestOf(JSON.stringify(members.inputs)) }
 }
 
 /** Says in PAX records which line of the yml an entry comes from, so that a tar can be taken apart again. */

@@ -40,6 +40,7 @@ export function volumeParts(index: number, name: string, content: VolumeContent)
       source: DIRECTORIES_SOURCE,
       inputs: { directories: base },
       small: true,
+      present: [base],
       entries: () => stamped(mountPoints(), DIRECTORIES_SOURCE, location),
     }),
   ]
