@@ -7,6 +7,7 @@ import type { Format } from './format.js'
 import { ISO_FORMATS } from './isos.js'
 import { kernelInitrd, tarKernelInitrd } from './kernel-initrd.js'
 import { KERNEL_ROOT_FORMATS } from './kernel-root.js'
+import { rpi3 } from './rpi3.js'
 import { tar } from './tar.js'
 import { uki } from './uki.js'
 
@@ -16,6 +17,7 @@ export const FORMATS: readonly Format[] = [
   ...DISK_FORMATS,
   uki,
   ...KERNEL_ROOT_FORMATS,
+  rpi3,
   tar,
   tarKernelInitrd,
   docker,
