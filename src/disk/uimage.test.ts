@@ -15,12 +15,8 @@ test.each([
   writeFileSync(data, 'some data')
   await writeContent(own, await uImage(bytesContent(Buffer.from('some data')), { type, compression, name: 'LinuxKit', address, time }))
   const hex = address.toString(16)
-  judge(
-    'env',
-    `SOURCE_DATE_EPOCH=${time}`,
-    'mkimage',
-    ...['-A', 'arm64', '-O', 'linux', '-T', type, '-C', compression, '-a', hex, '-e', hex, '-n', 'LinuxKit', '-d', data, theirs],
-  )
+  const kind = ['-A', 'arm64', '-O', 'linux', '-T', type, '-C', compression]
+  judge('env', `SOURCE_DATE_EPOCH=${time}`, 'mkimage', ...kind, '-a', hex, '-e', hex, '-n', 'LinuxKit', '-d', data, theirs)
   expect(readFileSync(own).equals(readFileSync(theirs))).toBe(true)
 })
 
@@ -29,11 +25,7 @@ test('a script is what mkimage makes', async () => {
   const [data, own, theirs] = [directory.path('data'), directory.path('own'), directory.path('theirs')]
   writeFileSync(data, 'echo hello\n')
   await writeContent(own, await uBootScript('echo hello\n', { name: 'boot', time }))
-  judge(
-    'env',
-    `SOURCE_DATE_EPOCH=${time}`,
-    'mkimage',
-    ...['-A', 'arm64', '-O', 'linux', '-T', 'script', '-C', 'none', '-n', 'boot', '-d', data, theirs],
-  )
+  const kind = ['-A', 'arm64', '-O', 'linux', '-T', 'script', '-C', 'none']
+  judge('env', `SOURCE_DATE_EPOCH=${time}`, 'mkimage', ...kind, '-n', 'boot', '-d', data, theirs)
   expect(readFileSync(own).equals(readFileSync(theirs))).toBe(true)
 })
