@@ -13,7 +13,7 @@ import type { EngineClient } from './image/engine/client.js'
 import { lockCached, readImageLock, writeImageLock } from './image/image-lock.js'
 import { parseReference, type Reference } from './image/reference.js'
 import { connect } from './image/registry/connect.js'
-import { checkFormats, findFormat } from './output/formats.js'
+import { checkFormats, findFormat, makeFiles } from './output/formats.js'
 import type { Format } from './output/format.js'
 import { Materials, type PackedRoot } from './output/materials.js'
 import { streamed, writeFiles } from './output/write.js'
@@ -173,12 +173,12 @@ async function buildOnce(options: BuildOptions): Promise<readonly string[]> {
     const paths = await inParallel(
       formats,
       FORMATS_AT_ONCE,
-      async (format) => writeFiles(destination.base, await format.make(materials), failing),
+      async (format) => writeFiles(destination.base, await makeFiles(format, materials), failing),
       (error) => failure.abort(error),
     )
     written.push(...paths.flat())
   } else {
-    for (const format of formats) for (const { content } of await format.make(materials)) await destination.write(streamed(content))
+    for (const format of formats) for (const { content } of await makeFiles(format, materials)) await destination.write(streamed(content))
   }
   const record = recordPath(join(options.cacheDirectory, 'builds'), options.sources, options.arch)
   const order = new Map(plan.parts.map((part, index) => [part, index]))

@@ -3,11 +3,18 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { entry } from '../src/archive/entry.js'
+import { bytesContent } from '../src/base/content.js'
+import { digestOf as digestOfBytes } from '../src/base/digest.js'
 import { silent } from '../src/base/progress.js'
 import { build, type BuildOptions } from '../src/build.js'
+import { zeros } from '../src/disk/extents.js'
 import { judge } from '../src/disk/test-support.js'
 import { openCache } from '../src/image/cache.js'
 import { KERNEL, workshop, type Workshop } from '../src/output/formats-test-support.js'
+import { findFormat, makeFiles } from '../src/output/formats.js'
+import { Materials } from '../src/output/materials.js'
+import { newPart, type Part } from '../src/rootfs/part.js'
 import { addImage } from '../src/rootfs/test-support.js'
 
 const SIGNAL = new AbortController().signal
@@ -282,6 +289,40 @@ describe.runIf(process.arch === 'x64')('the formats', () => {
     expect((await fromVolume(path('other-efi.iso'), 'EFI/BOOT/BOOTX64.EFI')).includes('quiet root=/dev/sr0 text')).toBe(true)
     expect((await readdir(shop.directory)).filter((name) => name.startsWith('other-squashfs'))).toEqual(['other-squashfs.img'])
     expect(warnings).toContainEqual(expect.stringContaining('drivers that are built in'))
+  })
+
+  test('are refused with what to take instead when the image is too large for them', async () => {
+    // Sizes are looked at before contents are read, so an initrd that is never read costs nothing.
+    const part: Part = newPart({
+      location: 'kernel',
+      source: 'test',
+      inputs: { large: true },
+      async *entries() {
+        yield entry({ path: 'boot/kernel', type: 'file', content: bytesContent(KERNEL) })
+      },
+    })
+    const stub = await readFile('/usr/lib/systemd/boot/efi/linuxx64.efi.stub')
+    await using materials = new Materials(
+      { parts: [part], kernelCompressions: [] },
+      {
+        arch: 'amd64',
+        fragmentDirectory: join(shop.cacheDirectory, 'fragments'),
+        compression: undefined,
+        packedRoot: undefined,
+        size: undefined,
+        bootLoaders: new Map([['systemd-boot', new Map([['usr/lib/systemd/boot/efi/linuxx64.efi.stub', stub]])]]),
+        progress: silent,
+        signal: SIGNAL,
+      },
+    )
+    const boot = { kernel: bytesContent(KERNEL), initrd: zeros(5 * 2 ** 30), commandLine: '', identity: digestOfBytes('large') }
+    await materials.once('boot', async () => boot)
+    for (const name of ['raw-efi', 'iso', 'uki']) {
+      await expect(makeFiles(findFormat(name), materials)).rejects.toMatchObject({
+        code: 'disk/file-too-large',
+        hint: expect.stringContaining('iso-bios, iso-efi, kernel+squashfs'),
+      })
+    }
   })
 
   test('need a kernel', async () => {

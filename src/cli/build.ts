@@ -97,14 +97,15 @@ export function addBuildCommand(program: Command, context: () => CliContext): vo
 
 async function listFormats({ print }: CliContext): Promise<void> {
   const { FORMATS } = await import('../output/formats.js')
-  const rows = FORMATS.map(({ name, suffixes, architectures, startedBy, summary }) => [
+  const rows = FORMATS.map(({ name, suffixes, architectures, startedBy, rootOn, summary }) => [
     name,
     suffixes.map((suffix) => `NAME${suffix}`).join(' '),
     architectures.join(' '),
     startedBy,
+    rootOn,
     summary,
   ])
-  for (const line of formatTable(['FORMAT', 'FILES', 'ARCHITECTURES', 'STARTED BY', 'WHAT IT IS'], rows)) print(line)
+  for (const line of formatTable(['FORMAT', 'FILES', 'ARCHITECTURES', 'STARTED BY', 'ROOT ON', 'WHAT IT IS'], rows)) print(line)
 }
 
 async function run(sources: readonly string[], flags: BuildFlags, context: CliContext): Promise<void> {

@@ -33,7 +33,7 @@ export function collectGarbage(cache: ImageCache): Promise<Collected> {
 }
 
 /** What lies in the cache beside the images: downloads from Debian, encoded parts of images, what builds were made of, and the tags of packages. */
-const BESIDE_IMAGES = ['debian', 'fragments', 'builds', 'package-tags.json']
+const BESIDE_IMAGES = ['boot-loaders', 'debian', 'fragments', 'builds', 'package-tags.json']
 
 /** Removes all that is in the cache. Files in its directory that are not the cache's stay. */
 export async function emptyCache(cache: ImageCache): Promise<Collected> {

@@ -50,7 +50,7 @@ async function efiDiskOf(materials: Materials, leastSize: number | undefined, li
 
 /** Machines that are not PCs have no BIOS. */
 const BOTH: Firmware = {
-  startedBy: 'BIOS and UEFI (amd64), UEFI',
+  startedBy: 'BIOS and UEFI; UEFI where there is no BIOS',
   architectures: EFI_ARCHES,
   bootLoaders: (arch) => (arch === 'amd64' ? ['syslinux', 'systemd-boot'] : ['systemd-boot']),
   async disk(materials, leastSize) {

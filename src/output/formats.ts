@@ -3,10 +3,12 @@ import { LinuxkitError } from '../base/errors.js'
 import { nearest } from '../base/nearest.js'
 import { DISK_FORMATS } from './disks.js'
 import { docker } from './docker.js'
-import type { Format } from './format.js'
+import type { Format, OutputFile, RootOn } from './format.js'
 import { ISO_FORMATS } from './isos.js'
 import { kernelInitrd, tarKernelInitrd } from './kernel-initrd.js'
 import { KERNEL_ROOT_FORMATS } from './kernel-root.js'
+import type { Materials } from './materials.js'
+import { rpi3 } from './rpi3.js'
 import { tar } from './tar.js'
 import { uki } from './uki.js'
 
@@ -16,6 +18,7 @@ export const FORMATS: readonly Format[] = [
   ...DISK_FORMATS,
   uki,
   ...KERNEL_ROOT_FORMATS,
+  rpi3,
   tar,
   tarKernelInitrd,
   docker,
@@ -64,3 +67,23 @@ export function checkFormats(formats: readonly Format[], arch: Arch): void {
     }
   }
 }
+
+/**
+ * The files of a format.
+ * @throws {LinuxkitError} what it throws; when it has no room for the image, with the formats that have
+ */
+export async function makeFiles(format: Format, materials: Materials): Promise<readonly OutputFile[]> {
+  try {
+    return await format.make(materials)
+  } catch (error) {
+    if (!(error instanceof LinuxkitError) || error.code !== 'disk/file-too-large' || format.rootOn !== 'memory') throw error
+    const { arch } = materials.options
+    const others = FORMATS.filter(({ rootOn, architectures }) => ROOT_ELSEWHERE.has(rootOn) && architectures.includes(arch))
+    throw new LinuxkitError(error.code, `${format.name}: ${error.message}`, {
+      hint: `make the image smaller, or take a format whose root is not in the initrd: ${others.map(({ name }) => name).join(', ')}`,
+      cause: error,
+    })
+  }
+}
+
+const ROOT_ELSEWHERE: ReadonlySet<RootOn> = new Set(['squashfs', 'erofs', 'ISO 9660'])

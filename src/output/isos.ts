@@ -82,7 +82,7 @@ const iso: Format = {
   name: 'iso',
   summary: 'a CD or USB stick that boots everywhere, with the tree in an initrd',
   architectures: EFI_ARCHES,
-  startedBy: 'BIOS and UEFI (amd64), UEFI',
+  startedBy: 'BIOS and UEFI; UEFI where there is no BIOS',
   rootOn: 'memory',
   suffixes: ['.iso'],
   bootLoaders: (arch) => (arch === 'amd64' ? ['syslinux', 'systemd-boot'] : ['systemd-boot']),

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { gathered } from '../base/blocks.js'
 import type { Content } from '../base/content.js'
 import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
 import { mediumContent, type Extents } from '../disk/extents.js'
@@ -40,7 +41,7 @@ async function writeMedium(path: string, medium: Extents, signal: AbortSignal): 
   const file = await open(path, 'r+')
   try {
     const content = mediumContent(medium)
-    for (const { start, end } of runsOf(medium)) await writeAt(file, start, untilAborted(content.open({ start, end }), signal))
+    for (const { start, end } of runsOf(medium)) await writeAt(file, start, gathered(untilAborted(content.open({ start, end }), signal)))
     await file.truncate(medium.size)
   } finally {
     await file.close()

@@ -15,10 +15,12 @@ interface BootLoader {
   /** Of this architecture, if not of that of the image: programs that a BIOS starts are in packages of a PC. */
   readonly arch?: Arch
   readonly packages: readonly string[]
+  /** Packages that those depend on and whose files are wanted too, by how their names begin. */
+  readonly dependencies?: string
   /** Parts of the archive that the packages are in. */
   readonly components: readonly string[]
   /** Paths in the packages, or how those begin. */
-  readonly files: readonly string[]
+  readonly files: readonly (string | RegExp)[]
 }
 
 const BOOT_LOADERS = {
@@ -42,7 +44,20 @@ const BOOT_LOADERS = {
   raspberry: {
     packages: ['raspi-firmware', 'u-boot-rpi'],
     components: ['main', 'non-free-firmware'],
-    files: ['usr/lib/raspi-firmware/', 'usr/lib/u-boot/rpi_3/u-boot.bin', 'usr/share/doc/raspi-firmware/copyright'],
+    files: [
+      'usr/lib/raspi-firmware/bootcode.bin',
+      'usr/lib/raspi-firmware/start',
+      'usr/lib/raspi-firmware/fixup',
+      'usr/lib/u-boot/rpi_3/u-boot.bin',
+      'usr/share/doc/raspi-firmware/copyright',
+    ],
+  },
+  /** Of Debian's kernel, for kernels that bring none. */
+  'raspberry-device-trees': {
+    packages: ['linux-image-arm64'],
+    dependencies: 'linux-image-',
+    components: ['main'],
+    files: [/^usr\/lib\/linux-image-[^/]+\/broadcom\/bcm2837-rpi-3-/],
   },
 } as const satisfies Readonly<Record<string, BootLoader>>
 
@@ -88,7 +103,7 @@ export async function provideBootLoader(name: BootLoaderName, options: BootLoade
   const fetched = await fetchBootLoader(name, loader, arch, options)
   if (!isComplete(fetched, loader)) {
     const missing = loader.files.find((file) => !has(fetched, file))
-    throw new LinuxkitError('debian/no-boot-loader', `the Debian packages ${loader.packages.join(', ')} have no "${missing}"`, {
+    throw new LinuxkitError('debian/no-boot-loader', `the Debian packages ${loader.packages.join(', ')} have no "${String(missing)}"`, {
       hint: `boot loaders come from Debian ${DEFAULT_RELEASE}`,
     })
   }
@@ -101,8 +116,12 @@ function isComplete(files: BootLoaderFiles, { files: wanted }: BootLoader): bool
   return wanted.every((file) => has(files, file))
 }
 
-function has(files: BootLoaderFiles, wanted: string): boolean {
-  return [...files.keys()].some((path) => path.startsWith(wanted))
+function has(files: BootLoaderFiles, wanted: string | RegExp): boolean {
+  return [...files.keys()].some((path) => matches(path, wanted))
+}
+
+function matches(path: string, wanted: string | RegExp): boolean {
+  return typeof wanted === 'string' ? path.startsWith(wanted) : wanted.test(path)
 }
 
 async function readKept(path: string): Promise<BootLoaderFiles | undefined> {
@@ -118,7 +137,7 @@ async function readKept(path: string): Promise<BootLoaderFiles | undefined> {
 
 async function fetchBootLoader(
   name: BootLoaderName,
-  { packages, components, files }: BootLoader,
+  { packages, dependencies, components, files }: BootLoader,
   arch: Arch,
   options: BootLoaderOptions,
 ): Promise<BootLoaderFiles> {
@@ -134,8 +153,10 @@ async function fetchBootLoader(
     arch,
     components,
   })
-  // What they depend on is for running them on a Debian system.
-  const wanted = archive.resolve(packages).filter((found) => packages.includes(found.name))
+  // What else they depend on is for running them on a Debian system.
+  const wanted = archive
+    .resolve(packages)
+    .filter((found) => packages.includes(found.name) || (dependencies !== undefined && found.name.startsWith(dependencies)))
   const found = new Map<string, Buffer>()
   for (const { path } of await archive.download(wanted)) {
     for await (const one of (await readDeb(path)).entries) {
@@ -147,6 +168,6 @@ async function fetchBootLoader(
   return new Map([[PACKAGES_MEMBER, await readContent(textContent(`${versions.join('\n')}\n`))], ...found])
 }
 
-function isWanted({ path, type }: Entry, files: readonly string[]): boolean {
-  return type === 'file' && files.some((file) => path.startsWith(file))
+function isWanted({ path, type }: Entry, files: BootLoader['files']): boolean {
+  return type === 'file' && files.some((file) => matches(path, file))
 }

@@ -11,6 +11,8 @@ import { BOOT_FILES, type BootFiles } from './initrd-encoder.js'
 export interface SplitTree extends BootFiles, AsyncDisposable {
   /** Without what is in `boot/`; the directory itself stays, as LinuxKit has it. */
   readonly tree: TreeNode
+  /** The directory `boot/` as it was. */
+  readonly boot: TreeNode | undefined
   /** Stands for all that is in the tree. */
   readonly identity: Digest
 }
@@ -122,7 +124,7 @@ function splitBoot(whole: TreeNode, digests: ReadonlyMap<Content, string>): Omit
   }
   const children = whole.children?.map((child) => (child === boot && child.children !== undefined ? { ...child, children: [] } : child))
   const tree = { ...whole, children }
-  return { ...files, tree, identity: identityOf(tree, digests) }
+  return { ...files, tree, boot, identity: identityOf(tree, digests) }
 }
 
 function identityOf(tree: TreeNode, digests: ReadonlyMap<Content, string>): Digest {
