@@ -11,6 +11,17 @@ export interface Content {
   /** Length in bytes; `open()` yields exactly as many. */
   readonly size: number
   open(range?: Range): AsyncIterable<Uint8Array>
+  /** As {@link copyContent}, where there is a faster way than to open it. */
+  readonly copy?: (write: Write) => Promise<void>
+}
+
+/** Takes bytes, which may change once the promise is kept. */
+export type Write = (bytes: Uint8Array) => Promise<void>
+
+/** Hands all bytes of a content to `write`, piece by piece. What lies in files goes through a few buffers that are used again. */
+export async function copyContent(content: Content, write: Write): Promise<void> {
+  if (content.copy !== undefined) return content.copy(write)
+  for await (const chunk of content.open()) await write(chunk)
 }
 
 /** Reads from files in pieces of this size: large enough that system calls do not show in a profile. */
@@ -38,7 +49,11 @@ export function textContent(text: string): Content {
  * @param size length of the slice in bytes; the reading fails when the file ends before
  */
 export function fileContent(path: string, offset: number, size: number): Content {
-  return { size, open: ({ start, end } = { start: 0, end: size }) => readFile(path, offset + start, offset + end) }
+  return {
+    size,
+    open: ({ start, end } = { start: 0, end: size }) => readFile(path, offset + start, offset + end),
+    copy: (write) => copyFile(path, offset, offset + size, write),
+  }
 }
 
 /** As {@link fileContent}, of a file that stays open: for many small contents, opening takes longer than reading. */
@@ -66,6 +81,34 @@ async function* readOpenFile(file: FileHandle, path: string, start: number, end:
   }
 }
 
+/** Getting a buffer from the system takes as long as filling it. */
+const unused: Buffer[] = []
+
+/** Reads into one buffer while the other is being written. */
+async function copyFile(path: string, start: number, end: number, write: Write): Promise<void> {
+  const file = await open(path, 'r')
+  const buffers = [unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE), unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE)] as const
+  let writing = Promise.resolve()
+  try {
+    let [current, other] = buffers
+    for (let position = start; position < end;) {
+      const { bytesRead } = await file.read(current, 0, Math.min(CHUNK_SIZE, end - position), position)
+      if (bytesRead === 0) throw new Error(`${path} ended at byte ${position}, expected ${end}`)
+      position += bytesRead
+      await writing
+      writing = write(current.subarray(0, bytesRead))
+      // Awaited before the next; until then a failure must not count as unhandled.
+      writing.catch(() => {})
+      ;[current, other] = [other, current]
+    }
+    await writing
+  } finally {
+    await writing.catch(() => {})
+    unused.push(...buffers)
+    await file.close()
+  }
+}
+
 /** The contents one after another, as one. */
 export function concatContents(parts: readonly Content[]): Content {
   const size = parts.reduce((sum, part) => sum + part.size, 0)
@@ -79,6 +122,9 @@ export function concatContents(parts: readonly Content[]): Content {
         if (start < end) yield* part.open({ start, end })
         offset += part.size
       }
+    },
+    async copy(write) {
+      for (const part of parts) await copyContent(part, write)
     },
   }
 }

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { gathered } from '../base/blocks.js'
-import type { Content } from '../base/content.js'
+import { copyContent, type Content } from '../base/content.js'
 import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
 import { mediumContent, type Extents } from '../disk/extents.js'
 import type { OutputFile } from './format.js'
@@ -19,7 +19,12 @@ export async function writeFiles(base: string, files: readonly OutputFile[], sig
       const file = await openAtomic(base + suffix, { durable: false })
       opened.push(file)
       if ('extents' in content) await writeMedium(file.temporaryPath, content, signal)
-      else await file.writeAll(untilAborted(content.open(), signal))
+      else {
+        await copyContent(content, async (bytes) => {
+          signal.throwIfAborted()
+          await file.write(bytes)
+        })
+      }
     }
     for (const file of opened) await file.commit()
   } finally {

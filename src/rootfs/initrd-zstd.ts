@@ -17,7 +17,7 @@ const FRAME_SIZE = 1 << 20
  * A frame is compressed from memory, and must not end within a file. A file larger than this becomes a gzip member instead, which is compressed as it streams by, or has been
  * already; the kernel takes either.
  */
-const LARGEST_FRAME = 64 << 20
+const LARGEST_FRAME = 54 << 20
 const LARGE_FILE_LEVEL = 6
 
 /** More than the header of any entry takes, with the longest path that Linux knows. */
