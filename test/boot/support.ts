@@ -1,16 +1,17 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { inject } from 'vitest'
 import { startMachine, type Machine } from '../../src/platform/qemu/machine.js'
 
 const CLI = 'dist/linuxkit.cjs'
 const run = promisify(execFile)
 
-/** A place to build in that goes with the test; only what was downloaded from Debian is shared with the user's cache. */
+/** A place to build in that goes with the test. */
 export interface Workshop extends AsyncDisposable {
   readonly directory: string
   build(...args: readonly string[]): Promise<void>
@@ -22,11 +23,7 @@ export interface Workshop extends AsyncDisposable {
 
 export async function openWorkshop(): Promise<Workshop> {
   const directory = await mkdtemp(join(tmpdir(), 'linuxkit-boot-'))
-  const cache = join(directory, 'cache')
-  const downloads = join(process.env['LINUXKIT_CACHE'] ?? join(homedir(), '.linuxkit', 'cache'), 'debian')
-  await mkdir(downloads, { recursive: true })
-  await mkdir(cache)
-  await symlink(downloads, join(cache, 'debian'))
+  const cache = inject('cacheDirectory')
   return {
     directory,
     async build(...args) {
