@@ -95,6 +95,16 @@ describe('a boot loader', () => {
     expect(texts(await provideBootLoader('systemd-boot', options()))['packages']).toBe('systemd-boot-efi=2\n')
   })
 
+  test('that is damaged in the cache is fetched anew', async () => {
+    await mirror.publish('trixie', { packages: [stub('1')] })
+    const first = texts(await provideBootLoader('systemd-boot', options()))
+    const path = join(root, 'cache', 'boot-loaders', 'systemd-boot-amd64-trixie.tar')
+    for (const damaged of [readFileSync(path).subarray(0, 700), readFileSync(path).fill(1, 0, 100), Buffer.alloc(0)]) {
+      writeFileSync(path, damaged)
+      expect(texts(await provideBootLoader('systemd-boot', options()))).toEqual(first)
+    }
+  })
+
   test('for a BIOS comes from packages of a PC, without what these depend on', async () => {
     const packages = Object.entries(SYSLINUX).map(([name, files]) => deb(name, '6', files, 'mtools'))
     await mirror.publish('trixie', { packages: [...packages, deb('mtools', '4', { 'usr/bin/mtools': 'tools' })] })

@@ -131,7 +131,13 @@ async function readKept(path: string): Promise<BootLoaderFiles | undefined> {
   })
   if (archive === undefined) return undefined
   const files = new Map<string, Buffer>()
-  for await (const { path: member, content } of readTar(bytesContent(archive).open())) files.set(member, await readContent(content))
+  try {
+    for await (const { path: member, content } of readTar(bytesContent(archive).open())) files.set(member, await readContent(content))
+  } catch (error) {
+    // A damaged one is fetched anew.
+    if (error instanceof LinuxkitError) return undefined
+    throw error
+  }
   return files
 }
 
