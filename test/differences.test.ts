@@ -135,4 +135,36 @@ services:
     expect(inodes.filter((inode) => inode === 721).length).toBeGreaterThan(1)
     expect(inodes[0]).toBe(721)
   })
+
+  it('"cache ls" prints the names in their order, of the cache that LINUXKIT_CACHE names', async () => {
+    for (const name of ['b:1', 'a:1', 'org/c:1']) await addImage(cache, name, { file: name })
+    const listed = execFileSync(process.execPath, ['dist/linuxkit.cjs', 'cache', 'ls'], {
+      env: { ...process.env, LINUXKIT_CACHE: cache.directory },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const names = listed.match(/^docker\.io\S+/gm)
+    expect(names).toEqual(['docker.io/library/a:1', 'docker.io/library/b:1', 'docker.io/org/c:1'])
+  })
+
+  it('formats whose files have one name are refused together, and so are those for other architectures', async () => {
+    await addImage(cache, 'kernel:1', { kernel: 'a kernel' })
+    const yml = 'kernel: {image: "kernel:1", tar: none}\n'
+    await expect(buildYml(yml, { formats: ['vhd', 'dynamic-vhd'] })).rejects.toThrow(expect.objectContaining({ code: 'build/same-file' }))
+    await expect(buildYml(yml, { formats: ['raw-bios'], arch: 'arm64' })).rejects.toThrow(
+      expect.objectContaining({ code: 'build/format-arch' }),
+    )
+  })
+
+  it('an initrd is compressed with zstd when the kernel is known to take it', async () => {
+    for (const [name, label] of [
+      ['old', {}],
+      ['new', { 'org.linuxkit.kernel.initrd': 'gzip,zstd' }],
+    ] as const) {
+      await addImage(cache, `${name}:1`, { kernel: 'a kernel' }, { Labels: label })
+      await buildYml(`kernel: {image: "${name}:1", tar: none}\n`, { formats: ['kernel+initrd'] })
+      const magic = (await readFile(join(root, 'image-initrd.img'))).subarray(0, 4).toString('hex')
+      expect(magic).toBe(name === 'old' ? '1f8b0800' : '28b52ffd')
+    }
+  })
 })
