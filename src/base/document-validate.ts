@@ -18,6 +18,13 @@ export function validate<T>(document: Document, schema: GenericSchema<unknown, T
   throw oneOrAll(errors, document.file)
 }
 
+/** A value as a schema reads it; undefined when it does not fit, and then {@link validate} tells why. */
+export function valid<T>(value: unknown, schema: GenericSchema<unknown, T>): T | undefined {
+  if ([...misplacedArrays(schema, value)].length > 0) return undefined
+  const result = safeParse(schema, value)
+  return result.success ? result.output : undefined
+}
+
 /** A path as users write it: `services[0].binds[1]`. */
 export function formatPath(path: DocumentPath): string {
   return path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`)).join('')

@@ -20,14 +20,14 @@ export function allocateIds(config: Config): Ids {
  * @param field what the value was written as (`uid`), for messages
  * @throws {LinuxkitError} `config/unknown-id`
  */
-export function resolveId(value: string | number | undefined, ids: Ids, field: string, where?: Place): number {
+export function resolveId(value: string | number | undefined, ids: Ids, field: string, placeOf?: () => Place | undefined): number {
   if (value === undefined || value === '' || value === 'root') return 0
   if (typeof value === 'number') return Number(BigInt.asUintN(32, BigInt(value)))
   const id = ids.get(value)
   if (id !== undefined) return id
   const similar = nearest(value, [...ids.keys()])
   throw new LinuxkitError('config/unknown-id', `${field}: there is no container "${value}" whose id could be used`, {
-    where,
+    where: placeOf?.(),
     hint: /^\d+$/.test(value)
       ? `write the number without quotes: ${value}`
       : similar === undefined

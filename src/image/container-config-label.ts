@@ -1,5 +1,5 @@
 import { parseDocument } from '../base/document.js'
-import { validate } from '../base/document-validate.js'
+import { valid, validate } from '../base/document-validate.js'
 import { goJson, type Json } from '../base/go-json.js'
 import { containerConfig, type ContainerConfig } from './container-config.js'
 
@@ -27,5 +27,20 @@ export function containerJson(config: ContainerConfig): Readonly<Record<string, 
  */
 export function parseLabel(text: string, image: string): ContainerConfig {
   if (text === '') return {}
+  const plain = plainJson(text)
+  if (plain !== undefined) {
+    const config = valid(plain, containerConfig)
+    if (config !== undefined) return config
+  }
   return validate(parseDocument(text, `label ${CONFIG_LABEL} of ${image}`), containerConfig)
+}
+
+/** The value of a compact JSON text as programs write it, without what only a slower reader can tell: where something stands, and which key is there twice. */
+function plainJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return JSON.stringify(value) === text ? value : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -63,8 +63,8 @@ async function fileEntries(file: File, location: string, context: FilesContext, 
   const spec = fileSpec(file, context.placeOf(location))
   const { path, mode } = spec
   const owner = {
-    uid: resolveId(file.uid, context.ids, `${location}.uid`, placeOf('uid')),
-    gid: resolveId(file.gid, context.ids, `${location}.gid`, placeOf('gid')),
+    uid: resolveId(file.uid, context.ids, `${location}.uid`, () => placeOf('uid')),
+    gid: resolveId(file.gid, context.ids, `${location}.gid`, () => placeOf('gid')),
   }
   const object = await objectOf(spec, context.config, placeOf('source'))
   if (object === 'absent') return []

@@ -56,7 +56,7 @@ function ociSpec({ container, ids, placeOf }: BundleInput): Json {
 }
 
 function processSpec(container: ContainerConfig, ids: Ids, placeOf: (field: string) => Place | undefined): Json {
-  const id = (value: string | number | undefined, field: string): number => resolveId(value, ids, field, placeOf(field))
+  const id = (value: string | number | undefined, field: string): number => resolveId(value, ids, field, () => placeOf(field))
   return {
     user: {
       uid: id(container.uid, 'uid'),
