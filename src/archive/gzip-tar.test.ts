@@ -118,6 +118,20 @@ describe('the places of runs', () => {
     }
   })
 
+  test('do not hide why a file cannot be read', async () => {
+    const { bytes, runs } = await pack(await tarOf({ a: randomBytes(LARGE) }))
+    for (const cut of [0, 5, 5000]) {
+      async function* failing(): AsyncIterable<Uint8Array> {
+        yield bytes.subarray(0, cut)
+        throw new Error('the blob has gone')
+      }
+      const source = partlyDeflated(failing(), bytes.length, runs)
+      const iterator = source[Symbol.asyncIterator]()
+      await expect(read({ [Symbol.asyncIterator]: () => iterator }, () => false)).rejects.toThrow('the blob has gone')
+      expect((await iterator.next()).done).toBe(true)
+    }
+  })
+
   test('in a file that is damaged or something else are found out', async () => {
     const { bytes, runs } = await pack(await tarOf({ a: randomBytes(LARGE), b: randomBytes(3_000_000) }))
     const damaged = Buffer.from(bytes)

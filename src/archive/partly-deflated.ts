@@ -60,6 +60,17 @@ class RunReader implements AsyncIterator<Uint8Array> {
   async next(): Promise<IteratorResult<Uint8Array>> {
     // A reader that has given up in the middle of a run gets no more; for any other the archive ends too early.
     if (this.#state === 'in a taken run') return { done: true, value: undefined }
+    try {
+      return await this.#advance()
+    } catch (error) {
+      // As a generator that has thrown.
+      this.#current = undefined
+      this.#state = 'after'
+      throw error
+    }
+  }
+
+  async #advance(): Promise<IteratorResult<Uint8Array>> {
     for (;;) {
       this.#current ??= await this.#open()
       const result = await this.#current?.next()

@@ -12,7 +12,8 @@ export async function* through<T>(source: Bytes, reader: (source: Bytes) => Asyn
     try {
       return await iterator.next()
     } catch (error) {
-      failure = { error }
+      // What comes after the first failure follows from it.
+      failure ??= { error }
       throw error
     }
   }
