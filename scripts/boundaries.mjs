@@ -9,7 +9,7 @@ const ALLOWED = new Map([
   ...ROOMS.map((room, height) => [room, new Set(ROOMS.slice(0, height + 1))]),
   ['disk', new Set(['base', 'archive', 'disk'])],
   // Beside the build, not above it: both are called by the command line only.
-  ['platform', new Set(['base', 'platform'])],
+  ['platform', new Set(['base', 'archive', 'platform'])],
   ['cli', new Set([...ROOMS, 'disk', 'platform', 'cli'])],
 ])
 ALLOWED.get('output')?.add('disk')

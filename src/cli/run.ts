@@ -15,14 +15,15 @@ const COMMON_FLAGS = [
 
 const QEMU_FLAGS = [
   new Option('--gui', 'open a window in place of the serial console'),
-  new Option('--uefi', 'boot with UEFI firmware'),
+  new Option('--uefi', 'boot with UEFI firmware (default: where the image or the architecture needs it)'),
   new Option('--iso', 'the image is a CD'),
   new Option('--squashfs', 'the image is a kernel and a squashfs root'),
+  new Option('--erofs', 'the image is a kernel and an erofs root'),
   new Option('--kernel', 'the image is a kernel and an initrd'),
   new Option('--state <directory>', 'where the machine keeps its disks and addresses (default: PATH-state)'),
   new Option('--data <string>', 'user data for the guest'),
   new Option('--data-file <file>', 'user data for the guest, from a file'),
-  new Option('--fw <file>', 'UEFI firmware'),
+  new Option('--fw <file>', 'UEFI firmware (default: looked for where distributions put it)'),
   new Option('--accel <list>', 'accelerators, as kvm:tcg (default: LINUXKIT_QEMU_ACCEL, else KVM where it is proved to work)'),
   new Option('--arch <architecture>', 'architecture of the machine (default: that of this host)'),
   new Option('--qemu <program>', 'QEMU program (default: qemu-system-ARCH in $PATH)'),
@@ -65,7 +66,7 @@ export function addRunCommand(program: Command, context: () => CliContext): void
   const qemu = run
     .command('qemu', { isDefault: defaultBackend === 'qemu' })
     .description('boot an image with QEMU')
-    .argument('<path>', 'a disk image, an ISO, or the prefix of what build wrote (PATH-kernel, PATH-initrd.img, ...)')
+    .argument('<path>', 'a disk, an ISO, an EFI program, or the prefix of what build wrote (PATH-kernel, PATH-initrd.img, ...)')
     .configureHelp({ showGlobalOptions: true })
     .action(async (path: string, _options: unknown, command: Command) => runWithQemu(path, command.optsWithGlobals<Flags>(), context()))
   for (const flag of QEMU_FLAGS) qemu.addOption(flag)

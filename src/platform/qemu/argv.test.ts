@@ -96,17 +96,28 @@ describe('the command line of QEMU', () => {
     ])
   })
 
-  test('puts the boot disk first and lets QEMU find out its format', () => {
-    const argv = line({ boot: { kind: 'disk', path: 'x,y.qcow2' }, disks: [{ path: 'd' }] })
-    expect(argv).toContain('-drive file=x,,y.qcow2,index=0,media=disk -drive file=d,index=1,media=disk')
-    expect(argv).not.toContain('-kernel')
+  test('boots a disk through virtio, and leaves the names of the others as they are', () => {
+    const disk = (changes: Partial<MachineDescription>) => line(changes).match(/-drive \S+( -device virtio-blk\S+)?/g)
+    const boot = { kind: 'disk', path: 'x,y.qcow2', format: 'qcow2' } as const
+    expect(disk({ boot, disks: [{ path: 'd' }] })).toEqual([
+      '-drive file=x,,y.qcow2,format=qcow2,if=none,id=boot -device virtio-blk-pci,drive=boot,bootindex=0',
+      '-drive file=d,index=0,media=disk',
+    ])
+    expect(disk({ boot: { ...boot, format: undefined } })?.[0]).toContain('-drive file=x,,y.qcow2,if=none,id=boot ')
+    expect(disk({ boot, arch: 's390x' })?.[0]).toContain('-device virtio-blk-ccw,drive=boot,bootindex=0')
+    expect(line({ boot })).not.toContain('-kernel')
   })
 
-  test('tells the kernel which disk a squashfs root is', () => {
-    const boot = { kind: 'squashfs', kernel: 'k', root: 's', cmdline: 'quiet' } as const
-    expect(qemuArguments({ ...kernelBoot, boot })).toContain('quiet root=/dev/sda')
-    expect(qemuArguments({ ...kernelBoot, boot, arch: 'arm64' })).toContain('quiet root=/dev/vda')
-    expect(qemuArguments({ ...kernelBoot, boot: { ...boot, cmdline: undefined } })).toContain('root=/dev/sda')
+  test('gives a kernel its root, and tells it which disk that is', () => {
+    const boot = { kind: 'root', kernel: 'k', root: 's', cmdline: 'quiet' } as const
+    expect(line({ boot })).toContain('-drive file=s,format=raw,readonly=on,if=none,id=boot ')
+    expect(qemuArguments({ ...kernelBoot, boot })).toContain('quiet root=/dev/vda')
+    expect(qemuArguments({ ...kernelBoot, boot: { ...boot, cmdline: undefined } })).toContain('root=/dev/vda')
+  })
+
+  test('lets firmware start a program', () => {
+    const argv = line({ boot: { kind: 'program', path: 'x.efi' }, flash: { code: 'CODE', variables: 'VARS' } })
+    expect(argv).toContain('file=VARS -kernel x.efi -device virtio-net')
   })
 
   test('attaches CDs through SCSI where there is no IDE', () => {
@@ -114,6 +125,9 @@ describe('the command line of QEMU', () => {
       '-device virtio-scsi-pci -device scsi-cd,drive=cd1 -drive file=data.iso,format=raw,if=none,id=cd1',
     )
     expect(line({ arch: 's390x', userDataIso: 'data.iso' })).toContain('-device virtio-scsi-ccw -device scsi-cd,drive=cd1')
+    expect(line({ arch: 'arm64', userDataIso: 'data.iso', boot: { kind: 'iso', path: 'x.iso' } })).toMatch(
+      /-boot d .*scsi-cd,drive=cd1,bootindex=0 -drive file=x\.iso,.*scsi-cd,drive=cd2,bootindex=1 -drive file=data\.iso,/,
+    )
   })
 
   test('keeps installed firmware read-only', () => {

@@ -15,7 +15,8 @@ export interface MachineDescription {
   readonly pidFile: string
   /** Empty for emulation. */
   readonly accelerator: string
-  readonly boot: Boot
+  /** An archive has been unpacked by now. */
+  readonly boot: Exclude<Boot, { kind: 'archive' }>
   readonly disks: readonly Disk[]
   readonly userDataIso?: string | undefined
   readonly flash?: Flash | undefined
@@ -82,13 +83,20 @@ function randomness(machine: MachineDescription): string[] {
 /** `-cdrom` is drive 2, so no disk may have that index when there is a CD (qemu(1), "-cdrom"). */
 const CDROM_INDEX = 2
 
+/**
+ * The disk that the machine boots from is a virtio device, which is the quickest that firmware and Linux know. All others are where LinuxKit's users expect
+ * them: /dev/sda and so on on amd64, whatever the machine boots from.
+ */
+function bootDrive({ arch, boot }: MachineDescription): string[] {
+  if (boot.kind !== 'disk' && boot.kind !== 'root') return []
+  // A root that is a whole file system is never written to, so that several machines can share it.
+  const [path, options] =
+    boot.kind === 'root' ? [boot.root, ',format=raw,readonly=on'] : [boot.path, boot.format === undefined ? '' : `,format=${boot.format}`]
+  return ['-drive', `file=${escape(path)}${options},if=none,id=boot`, '-device', `virtio-blk-${bus(arch)},drive=boot,bootindex=0`]
+}
+
 function drives(machine: MachineDescription): string[] {
-  const { boot } = machine
-  const paths: readonly Disk[] = [
-    ...(boot.kind === 'disk' ? [{ path: boot.path }] : []),
-    ...(boot.kind === 'squashfs' ? [{ path: boot.root }] : []),
-    ...machine.disks,
-  ]
+  const { boot, disks: paths } = machine
   const cds = [...(boot.kind === 'iso' ? [boot.path] : []), ...(machine.userDataIso === undefined ? [] : [machine.userDataIso])]
   const skipCdrom = cds.length > 0
   const indexOf = (position: number) => (skipCdrom && position >= CDROM_INDEX ? position + 1 : position)
@@ -98,9 +106,10 @@ function drives(machine: MachineDescription): string[] {
   })
   const nextIndex = Math.max(paths.length === 0 ? 0 : indexOf(paths.length - 1), CDROM_INDEX)
   return [
+    ...bootDrive(machine),
     ...disks,
     ...(boot.kind === 'iso' ? ['-boot', 'd'] : []),
-    ...(machine.arch === 'amd64' ? ideCds(cds, nextIndex) : scsiCds(machine.arch, cds)),
+    ...(machine.arch === 'amd64' ? ideCds(cds, nextIndex) : scsiCds(machine.arch, cds, boot.kind === 'iso')),
   ]
 }
 
@@ -111,11 +120,12 @@ function ideCds(cds: readonly string[], lastIndex: number): string[] {
 }
 
 /** The machines without IDE get their CDs through SCSI, or the guest would see plain disks in place of /dev/sr0. */
-function scsiCds(arch: Arch, cds: readonly string[]): string[] {
+function scsiCds(arch: Arch, cds: readonly string[], bootFirst: boolean): string[] {
   if (cds.length === 0) return []
   const drives = cds.flatMap((path, position) => {
     const id = `cd${position + 1}`
-    return ['-device', `scsi-cd,drive=${id}`, '-drive', `file=${escape(path)},format=raw,if=none,id=${id}`]
+    const order = bootFirst ? `,bootindex=${position}` : ''
+    return ['-device', `scsi-cd,drive=${id}${order}`, '-drive', `file=${escape(path)},format=raw,if=none,id=${id}`]
   })
   return ['-device', `virtio-scsi-${bus(arch)}`, ...drives]
 }
@@ -131,13 +141,14 @@ function firmware(flash: Flash | undefined): string[] {
   ]
 }
 
-function kernel({ arch, boot }: MachineDescription): string[] {
+function kernel({ boot }: MachineDescription): string[] {
   if (boot.kind === 'kernel') {
     return ['-kernel', boot.kernel, '-initrd', boot.initrd, ...(boot.cmdline === undefined ? [] : ['-append', boot.cmdline])]
   }
-  if (boot.kind !== 'squashfs') return []
-  // Disks hang on AHCI on q35 and on virtio elsewhere.
-  const root = `root=${arch === 'amd64' ? '/dev/sda' : '/dev/vda'}`
+  // UEFI firmware starts what QEMU loads, which need not be a kernel of Linux.
+  if (boot.kind === 'program') return ['-kernel', boot.path]
+  if (boot.kind !== 'root') return []
+  const root = 'root=/dev/vda'
   return ['-kernel', boot.kernel, '-append', boot.cmdline === undefined ? root : `${boot.cmdline} ${root}`]
 }
 

@@ -3,15 +3,37 @@ import { basename, dirname, join } from 'node:path'
 import { LinuxkitError } from '../../base/errors.js'
 import { exists } from '../../base/files.js'
 import type { Progress } from '../../base/progress.js'
+import { recogniseImage, type DiskFormat } from '../image-format.js'
 
-/** `kernel`: kernel and initrd; `squashfs`: kernel and a root disk; `iso`: a CD; `disk`: a disk with a boot loader. */
-export type BootKind = 'kernel' | 'squashfs' | 'iso' | 'disk'
+/** What a user can say that an image is: a kernel and its initrd, a kernel and a file system for its root, a CD. */
+export const BOOT_KINDS = ['kernel', 'squashfs', 'erofs', 'iso'] as const
+export type BootKind = (typeof BOOT_KINDS)[number]
 
-/** The files that a machine boots from. */
+/** A kernel that QEMU loads by itself, with its command line. */
+interface KernelBoot {
+  readonly kernel: string
+  readonly cmdline: string | undefined
+}
+
+/**
+ * The files that a machine boots from. `kernel`: kernel and initrd; `root`: kernel and a disk that is the file system of its root; `iso`: a CD; `disk`: a disk
+ * with a boot loader, of the given format, or one that QEMU finds out; `archive`: one that has to be unpacked; `program`: one that EFI starts.
+ */
 export type Boot =
-  | { readonly kind: 'kernel'; readonly kernel: string; readonly initrd: string; readonly cmdline: string | undefined }
-  | { readonly kind: 'squashfs'; readonly kernel: string; readonly root: string; readonly cmdline: string | undefined }
-  | { readonly kind: 'iso' | 'disk'; readonly path: string }
+  | (KernelBoot & { readonly kind: 'kernel'; readonly initrd: string })
+  | (KernelBoot & { readonly kind: 'root'; readonly root: string })
+  | { readonly kind: 'iso'; readonly path: string }
+  | { readonly kind: 'archive'; readonly path: string }
+  | { readonly kind: 'program'; readonly path: string }
+  | { readonly kind: 'disk'; readonly path: string; readonly format: DiskFormat | undefined }
+
+/** What `build` puts beside a kernel, in the order in which it is looked for: LinuxKit too takes the squashfs where there is an initrd as well. */
+const COMPANIONS = [
+  { kind: 'squashfs', suffix: '-squashfs.img' },
+  { kind: 'erofs', suffix: '-erofs.img' },
+  { kind: 'kernel', suffix: '-initrd.img' },
+  { kind: 'kernel+iso', suffix: '.iso' },
+] as const
 
 async function isFile(path: string): Promise<boolean> {
   // A block device is as good a disk as a file; a directory that is named as the image is not meant.
@@ -19,12 +41,6 @@ async function isFile(path: string): Promise<boolean> {
     (status) => !status.isDirectory(),
     () => false,
   )
-}
-
-async function detectKind(path: string): Promise<BootKind | undefined> {
-  if (await isFile(path)) return path.endsWith('.iso') ? 'iso' : 'disk'
-  if (!(await exists(`${path}-kernel`))) return undefined
-  return (await exists(`${path}-squashfs.img`)) ? 'squashfs' : 'kernel'
 }
 
 function commonPrefix(one: string, other: string): number {
@@ -54,12 +70,6 @@ async function missing(wanted: readonly string[]): Promise<LinuxkitError> {
   return new LinuxkitError('run/no-image', `there is nothing to boot: looked for ${wanted.join(', ')}`, { hint })
 }
 
-async function requireFiles(paths: readonly string[]): Promise<void> {
-  const present = await Promise.all(paths.map(isFile))
-  const absent = paths.filter((_, index) => !present[index])
-  if (absent.length > 0) throw await missing(absent)
-}
-
 /** The kernel command line, byte for byte; a machine can do without. */
 async function readCmdline(path: string, progress: Progress): Promise<string | undefined> {
   const file = `${path}-cmdline`
@@ -68,32 +78,47 @@ async function readCmdline(path: string, progress: Progress): Promise<string | u
   return undefined
 }
 
+/** A file, by what it holds. */
+async function fileBoot(path: string): Promise<Boot> {
+  const format = await recogniseImage(path)
+  switch (format) {
+    case 'iso':
+      return { kind: 'iso', path }
+    case 'gzip':
+      return { kind: 'archive', path }
+    case 'efi-program':
+      return { kind: 'program', path }
+    default:
+      return { kind: 'disk', path, format }
+  }
+}
+
+/** The kernel beside `path` and what goes with it. */
+async function kernelBoot(path: string, kind: BootKind | undefined, progress: Progress): Promise<Boot> {
+  const kernel = `${path}-kernel`
+  const wanted = COMPANIONS.filter((companion) => kind === undefined || companion.kind === kind)
+  const present = await Promise.all(wanted.map(({ suffix }) => isFile(`${path}${suffix}`)))
+  const companion = wanted[present.indexOf(true)]
+  if (companion === undefined || !(await isFile(kernel))) {
+    const files = wanted.map(({ suffix }) => `${path}${suffix}`)
+    throw await missing(kind === undefined ? [path, kernel, ...files] : [kernel, ...files])
+  }
+  const file = `${path}${companion.suffix}`
+  const cmdline = await readCmdline(path, progress)
+  return companion.kind === 'kernel' ? { kind: 'kernel', kernel, initrd: file, cmdline } : { kind: 'root', kernel, root: file, cmdline }
+}
+
 /**
- * Finds out what `path` names: a file is a disk, or a CD when it ends in `.iso`; otherwise the files that `build` puts beside it are tried.
+ * Finds out what `path` names: a file is what its bytes say; otherwise the files that `build` puts beside it are tried.
  * @param kind taken for granted when given; the files must exist all the same
  * @throws {LinuxkitError} `run/no-image`, with what was looked for and what there is
  */
 export async function findBoot(path: string, kind: BootKind | undefined, progress: Progress): Promise<Boot> {
-  const actual = kind ?? (await detectKind(path))
-  const kernel = `${path}-kernel`
-  switch (actual) {
-    case undefined:
-      throw await missing([path, kernel, `${path}-initrd.img`, `${path}-squashfs.img`, `${path}.iso`])
-    case 'iso':
-    case 'disk':
-      await requireFiles([path])
-      return { kind: actual, path }
-    case 'kernel': {
-      const initrd = `${path}-initrd.img`
-      await requireFiles([kernel, initrd])
-      return { kind: actual, kernel, initrd, cmdline: await readCmdline(path, progress) }
-    }
-    case 'squashfs': {
-      const root = `${path}-squashfs.img`
-      await requireFiles([kernel, root])
-      return { kind: actual, kernel, root, cmdline: await readCmdline(path, progress) }
-    }
+  if (kind === 'iso') {
+    if (!(await isFile(path))) throw await missing([path])
+    return { kind, path }
   }
+  return kind === undefined && (await isFile(path)) ? fileBoot(path) : kernelBoot(path, kind, progress)
 }
 
 /** The prefix of the state directory: the path without `.iso`. */

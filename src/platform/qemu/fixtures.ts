@@ -11,7 +11,7 @@ export interface Workspace extends AsyncDisposable {
   /** Writes a shell script that stands in for a program. */
   program(name: string, script: string): Promise<string>
   /** Writes files, by name. */
-  files(contents: Readonly<Record<string, string>>): Promise<void>
+  files(contents: Readonly<Record<string, string | Uint8Array>>): Promise<void>
   /** An environment in which only the programs of this workspace, and the shell's own, are found. */
   environment(signal?: AbortSignal, progress?: Progress): Environment
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { hostArch, parseArch, type Arch } from '../../base/arch.js'
 import { isSystemError, LinuxkitError } from '../../base/errors.js'
-import type { BootKind } from './boot-kind.js'
+import { BOOT_KINDS, type BootKind } from './boot-kind.js'
 import { parseDisk, type DiskSpec } from './disks.js'
 import { parseNetworking, type Networking } from './networking.js'
 
@@ -9,8 +9,8 @@ import { parseNetworking, type Networking } from './networking.js'
 export interface QemuOptions {
   /** The image: a disk or ISO file, or what `build` wrote several files beside (`<path>-kernel`, ...). */
   readonly path: string
-  /** How to boot it. @default found out from the files that exist */
-  readonly kind?: Exclude<BootKind, 'disk'> | undefined
+  /** How to boot it. @default found out from what the file holds, or which files there are */
+  readonly kind?: BootKind | undefined
   /** @default that of the host */
   readonly arch?: Arch | undefined
   /** Number of processors. @default 1 */
@@ -24,6 +24,7 @@ export interface QemuOptions {
   readonly userData?: Uint8Array | undefined
   /** Where the machine keeps its disks, addresses and so on. @default `<path>-state` */
   readonly stateDirectory?: string | undefined
+  /** Boots with UEFI firmware. @default where the architecture or the image has no other way */
   readonly uefi?: boolean | undefined
   /** The firmware file. @default looked for where distributions put it */
   readonly firmware?: string | undefined
@@ -53,6 +54,7 @@ export interface QemuFlags {
   readonly uefi?: boolean
   readonly iso?: boolean
   readonly squashfs?: boolean
+  readonly erofs?: boolean
   readonly kernel?: boolean
   readonly detached?: boolean
   readonly usb?: boolean
@@ -79,8 +81,8 @@ function parseCount(flag: string, text: string): number {
   return count
 }
 
-function bootKind(flags: QemuFlags): Exclude<BootKind, 'disk'> | undefined {
-  const asked = (['kernel', 'squashfs', 'iso'] as const).filter((kind) => flags[kind] === true)
+function bootKind(flags: QemuFlags): BootKind | undefined {
+  const asked = BOOT_KINDS.filter((kind) => flags[kind] === true)
   if (asked.length > 1) {
     throw new LinuxkitError('run/boot-kind', `--${asked.join(' and --')} exclude each other`, {
       hint: 'leave them away: the kind is found out',

@@ -21,6 +21,17 @@ async function argumentsOf(workspace: Workspace, options: Partial<QemuOptions>):
   return (await readFile(workspace.path('argv'), 'utf8')).trimEnd().split('\n')
 }
 
+/** A boot record with one partition of a type, and nothing else. */
+function diskWithPartition(type: number, code: string): Buffer {
+  const disk = Buffer.alloc(1 << 20)
+  disk.write(code)
+  disk[446 + 4] = type
+  disk.writeUInt16LE(0xaa55, 510)
+  return disk
+}
+const efiOnlyDisk = () => diskWithPartition(0xef, '')
+const biosDisk = () => diskWithPartition(0x0c, 'code')
+
 describe('startQemu', () => {
   test("creates what is the machine's own and keeps it for the next run", async () => {
     await using workspace = await createWorkspace()
@@ -47,19 +58,29 @@ describe('startQemu', () => {
     expect(second[second.indexOf('-uuid') + 1]).not.toBe(first[first.indexOf('-uuid') + 1])
   })
 
-  test('boots what the path names', async () => {
+  test('boots what the path names, by its bytes and not by its name', async () => {
     await using workspace = await createWorkspace()
-    await workspace.files({ ...IMAGE, 'x.iso': '', 'x.qcow2': '', 'sq-kernel': '', 'sq-squashfs.img': '', 'sq-cmdline': 'quiet' })
+    const cd = Buffer.alloc(17 * 2048)
+    cd.write('CD001', 16 * 2048 + 1)
+    await workspace.files({ ...IMAGE, 'x.iso': cd, 'x.img': cd, 'x.disk': 'whatever' })
+    await workspace.files({ 'sq-kernel': '', 'sq-squashfs.img': '', 'sq-initrd.img': '', 'sq-cmdline': 'quiet' })
+    await workspace.files({ 'ro-kernel': '', 'ro-erofs.img': '', 'ro-initrd.img': '', 'ro-cmdline': '' })
+    await workspace.files({ 'cd-kernel': '', 'cd.iso': cd, 'cd-cmdline': '' })
     await mkdir(workspace.path('img'))
-    expect(await argumentsOf(workspace, {})).toContain(workspace.path('img-initrd.img'))
-    expect(await argumentsOf(workspace, { path: workspace.path('x.iso') })).toEqual(
-      expect.arrayContaining(['-boot', 'd', '-cdrom', workspace.path('x.iso')]),
-    )
+    const boot = (name: string, options: Partial<QemuOptions> = {}) => argumentsOf(workspace, { path: workspace.path(name), ...options })
+    expect(await boot('img')).toContain(workspace.path('img-initrd.img'))
+    for (const name of ['x.iso', 'x.img']) {
+      expect(await boot(name)).toEqual(expect.arrayContaining(['-boot', 'd', '-cdrom', workspace.path(name)]))
+    }
     expect(await exists(workspace.path('x-state'))).toBe(true)
-    expect(await argumentsOf(workspace, { path: workspace.path('x.qcow2') })).toContain(
-      `file=${workspace.path('x.qcow2')},index=0,media=disk`,
+    expect(await boot('x.disk')).toContain(`file=${workspace.path('x.disk')},if=none,id=boot`)
+    expect(await boot('sq')).toEqual(
+      expect.arrayContaining(['quiet root=/dev/vda', `file=${workspace.path('sq-squashfs.img')},format=raw,readonly=on,if=none,id=boot`]),
     )
-    expect(await argumentsOf(workspace, { path: workspace.path('sq') })).toContain('quiet root=/dev/sda')
+    expect(await boot('sq', { kind: 'kernel' })).toContain(workspace.path('sq-initrd.img'))
+    expect(await boot('ro')).toContain(`file=${workspace.path('ro-erofs.img')},format=raw,readonly=on,if=none,id=boot`)
+    expect(await boot('cd')).toContain(`file=${workspace.path('cd.iso')},format=raw,readonly=on,if=none,id=boot`)
+    await expect(boot('sq', { kind: 'erofs' })).rejects.toMatchObject({ code: 'run/no-image' })
   })
 
   test('copies the variables of the firmware, and never hands out the original for writing', async () => {
@@ -74,6 +95,21 @@ describe('startQemu', () => {
     expect(await readFile(`${state}/efi-vars.fd`, 'utf8')).toBe('boot entries of this machine')
     const combined = await argumentsOf(workspace, { uefi: true, firmware: workspace.path('bios.bin') })
     expect(combined).toContain(`if=pflash,format=raw,file=${state}/firmware.fd`)
+  })
+
+  test('has UEFI firmware where there is no other way to boot, whatever the format', async () => {
+    await using workspace = await createWorkspace()
+    await workspace.program('qemu-img', 'exec /usr/bin/qemu-img "$@"')
+    await workspace.files({ 'OVMF_CODE.fd': 'code', 'OVMF_VARS.fd': 'variables', 'efi.img': efiOnlyDisk(), 'bios.img': biosDisk() })
+    const script = `cd ${workspace.directory} && cp efi.img disk.raw && tar -czf efi.img.tar.gz disk.raw
+for name in efi bios; do qemu-img convert -f raw -O qcow2 -c $name.img $name.qcow2; qemu-img convert -f raw -O vmdk -o subformat=streamOptimized $name.img $name.vmdk; done`
+    execFileSync('sh', ['-c', script])
+    const boot = async (name: string) =>
+      (await argumentsOf(workspace, { path: workspace.path(name), firmware: workspace.path('OVMF_CODE.fd') })).join(' ')
+    for (const name of ['efi.img', 'efi.qcow2', 'efi.vmdk', 'efi.img.tar.gz']) expect(await boot(name)).toContain('if=pflash')
+    for (const name of ['bios.img', 'bios.qcow2', 'bios.vmdk']) expect(await boot(name)).not.toContain('if=pflash')
+    expect(await boot('bios.vmdk')).toContain(`file=${workspace.path('bios.vmdk')},format=vmdk,if=none,id=boot`)
+    expect(await boot('efi.img.tar.gz')).toContain(`file=${workspace.path('efi.img.tar.gz-state')}/disk.raw,format=raw,if=none,id=boot`)
   })
 
   test('shares directories through daemons that end with the machine', async () => {

@@ -3,11 +3,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LinuxkitError } from '../../base/errors.js'
 import { writeAtomic } from '../../base/files.js'
+import { unpackDisk } from '../disk-archive.js'
 import { findProgram } from '../programs.js'
 import { userDataIso } from '../user-data-iso.js'
 import { chooseAccelerator } from './accelerator.js'
 import { QEMU_ARCH, qemuArguments } from './argv.js'
-import { bootPrefix, findBoot } from './boot-kind.js'
+import { needsUefi } from './boot-firmware.js'
+import { bootPrefix, findBoot, type Boot } from './boot-kind.js'
 import { createDisk, missingDisks, resolveDisks } from './disks.js'
 import type { Environment } from './environment.js'
 import { findFirmware, prepareFlash } from './firmware.js'
@@ -31,19 +33,21 @@ export async function startQemu(
   const memory = options.memory ?? 1024
   const shares = options.shares ?? []
 
-  const boot = await findBoot(options.path, options.kind, progress)
-  const stateDirectory = options.stateDirectory ?? `${bootPrefix(options.path, boot)}-state`
+  const image = await findBoot(options.path, options.kind, progress)
+  const stateDirectory = options.stateDirectory ?? `${bootPrefix(options.path, image)}-state`
   const disks = resolveDisks(options.disks ?? [], stateDirectory)
   const missing = await missingDisks(disks)
   const program = await findProgram(options.program ?? `qemu-system-${QEMU_ARCH[arch]}`, variables['PATH'])
   const qemuImg = missing.length === 0 ? '' : await findProgram('qemu-img', variables['PATH'])
-  const firmware = options.uefi === true ? await findFirmware(arch, options.firmware) : undefined
+  const uefi = options.uefi === true || (await needsUefi(image, arch, environment))
+  const firmware = uefi ? await findFirmware(arch, options.firmware) : undefined
   const virtiofsd = shares.length === 0 ? '' : await findVirtiofsd(options.virtiofsd, program, variables['PATH'])
   await checkShares(shares)
   const accelerator = await chooseAccelerator(options.accelerator, arch, program, environment)
 
   signal.throwIfAborted()
   await mkdir(stateDirectory, { recursive: true })
+  const boot = image.kind === 'archive' ? await unpacked(image.path, stateDirectory, environment) : image
   for (const disk of missing) await createDisk(disk, qemuImg, progress, signal)
   const iso = options.userData === undefined ? undefined : join(stateDirectory, 'data.iso')
   if (iso !== undefined) await writeAtomic(iso, userDataIso(options.userData ?? new Uint8Array(), new Date()))
@@ -77,6 +81,14 @@ export async function startQemu(
     for (const companion of companions) await companion[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/** A disk in an archive becomes the machine's own. */
+async function unpacked(path: string, stateDirectory: string, { progress, signal }: Environment): Promise<Boot & { kind: 'disk' }> {
+  const disk = join(stateDirectory, 'disk.raw')
+  progress({ type: 'info', message: `unpacking the disk in ${path} to ${disk}` })
+  await unpackDisk(path, disk, signal)
+  return { kind: 'disk', path: disk, format: 'raw' }
 }
 
 /** When a run ends by itself. */
