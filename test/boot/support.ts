@@ -14,6 +14,8 @@ const run = promisify(execFile)
 export interface Workshop extends AsyncDisposable {
   readonly directory: string
   build(...args: readonly string[]): Promise<void>
+  /** Runs to the end. */
+  run(...args: readonly string[]): Promise<void>
   /** Boots what was built; the console is in the test's hands. */
   boot(...args: readonly string[]): Machine
 }
@@ -29,6 +31,9 @@ export async function openWorkshop(): Promise<Workshop> {
     directory,
     async build(...args) {
       await run(process.execPath, [CLI, '--cache', cache, 'build', '--dir', directory, ...args], { maxBuffer: 1 << 26 })
+    },
+    async run(...args) {
+      await run(process.execPath, [CLI, '--cache', cache, 'run', ...args], { maxBuffer: 1 << 26 })
     },
     boot: (...args) => {
       const machine = startMachine(

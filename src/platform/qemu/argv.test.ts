@@ -109,10 +109,12 @@ describe('the command line of QEMU', () => {
   })
 
   test('gives a kernel its root, and tells it which disk that is', () => {
-    const boot = { kind: 'root', kernel: 'k', root: 's', cmdline: 'quiet' } as const
+    const boot = { kind: 'root', kernel: 'k', root: 's', initrd: undefined, cmdline: 'quiet' } as const
     expect(line({ boot })).toContain('-drive file=s,format=raw,readonly=on,if=none,id=boot ')
     expect(qemuArguments({ ...kernelBoot, boot })).toContain('quiet root=/dev/vda')
     expect(qemuArguments({ ...kernelBoot, boot: { ...boot, cmdline: undefined } })).toContain('root=/dev/vda')
+    expect(line({ boot })).not.toContain('-initrd')
+    expect(line({ boot: { ...boot, initrd: 'i' } })).toContain('-kernel k -initrd i -append quiet root=/dev/vda')
   })
 
   test('lets firmware start a program', () => {

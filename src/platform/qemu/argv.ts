@@ -83,6 +83,9 @@ function randomness(machine: MachineDescription): string[] {
 /** `-cdrom` is drive 2, so no disk may have that index when there is a CD (qemu(1), "-cdrom"). */
 const CDROM_INDEX = 2
 
+/** What {@link bootDrive} is for Linux. */
+const ROOT = 'root=/dev/vda'
+
 /**
  * The disk that the machine boots from is a virtio device, which is the quickest that firmware and Linux know. All others are where LinuxKit's users expect
  * them: /dev/sda and so on on amd64, whatever the machine boots from.
@@ -142,14 +145,20 @@ function firmware(flash: Flash | undefined): string[] {
 }
 
 function kernel({ boot }: MachineDescription): string[] {
-  if (boot.kind === 'kernel') {
-    return ['-kernel', boot.kernel, '-initrd', boot.initrd, ...(boot.cmdline === undefined ? [] : ['-append', boot.cmdline])]
+  switch (boot.kind) {
+    case 'kernel':
+      return ['-kernel', boot.kernel, '-initrd', boot.initrd, ...(boot.cmdline === undefined ? [] : ['-append', boot.cmdline])]
+    case 'root': {
+      const root = boot.cmdline === undefined ? ROOT : `${boot.cmdline} ${ROOT}`
+      return ['-kernel', boot.kernel, ...(boot.initrd === undefined ? [] : ['-initrd', boot.initrd]), '-append', root]
+    }
+    case 'program':
+      // UEFI firmware starts what QEMU loads, which need not be a kernel of Linux.
+      return ['-kernel', boot.path]
+    case 'iso':
+    case 'disk':
+      return []
   }
-  // UEFI firmware starts what QEMU loads, which need not be a kernel of Linux.
-  if (boot.kind === 'program') return ['-kernel', boot.path]
-  if (boot.kind !== 'root') return []
-  const root = 'root=/dev/vda'
-  return ['-kernel', boot.kernel, '-append', boot.cmdline === undefined ? root : `${boot.cmdline} ${root}`]
 }
 
 function network(machine: MachineDescription): string[] {

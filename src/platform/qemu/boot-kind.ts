@@ -16,12 +16,12 @@ interface KernelBoot {
 }
 
 /**
- * The files that a machine boots from. `kernel`: kernel and initrd; `root`: kernel and a disk that is the file system of its root; `iso`: a CD; `disk`: a disk
+ * The files that a machine boots from. `kernel`: kernel and initrd; `root`: kernel and a disk that is the file system of its root, with an initrd where the kernel cannot mount it by itself; `iso`: a CD; `disk`: a disk
  * with a boot loader, of the given format, or one that QEMU finds out; `archive`: one that has to be unpacked; `program`: one that EFI starts.
  */
 export type Boot =
   | (KernelBoot & { readonly kind: 'kernel'; readonly initrd: string })
-  | (KernelBoot & { readonly kind: 'root'; readonly root: string })
+  | (KernelBoot & { readonly kind: 'root'; readonly root: string; readonly initrd: string | undefined })
   | { readonly kind: 'iso'; readonly path: string }
   | { readonly kind: 'archive'; readonly path: string }
   | { readonly kind: 'program'; readonly path: string }
@@ -29,10 +29,10 @@ export type Boot =
 
 /** What `build` puts beside a kernel, in the order in which it is looked for: LinuxKit too takes the squashfs where there is an initrd as well. */
 const COMPANIONS = [
-  { kind: 'squashfs', suffix: '-squashfs.img' },
-  { kind: 'erofs', suffix: '-erofs.img' },
+  { kind: 'squashfs', suffix: '-squashfs.img', initrd: '-squashfs-initrd.img' },
+  { kind: 'erofs', suffix: '-erofs.img', initrd: '-erofs-initrd.img' },
   { kind: 'kernel', suffix: '-initrd.img' },
-  { kind: 'kernel+iso', suffix: '.iso' },
+  { kind: 'kernel+iso', suffix: '.iso', initrd: '-iso-initrd.img' },
 ] as const
 
 async function isFile(path: string): Promise<boolean> {
@@ -105,7 +105,9 @@ async function kernelBoot(path: string, kind: BootKind | undefined, progress: Pr
   }
   const file = `${path}${companion.suffix}`
   const cmdline = await readCmdline(path, progress)
-  return companion.kind === 'kernel' ? { kind: 'kernel', kernel, initrd: file, cmdline } : { kind: 'root', kernel, root: file, cmdline }
+  if (companion.kind === 'kernel') return { kind: 'kernel', kernel, initrd: file, cmdline }
+  const initrd = `${path}${companion.initrd}`
+  return { kind: 'root', kernel, root: file, initrd: (await isFile(initrd)) ? initrd : undefined, cmdline }
 }
 
 /**

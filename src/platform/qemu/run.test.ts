@@ -64,7 +64,7 @@ describe('startQemu', () => {
     cd.write('CD001', 16 * 2048 + 1)
     await workspace.files({ ...IMAGE, 'x.iso': cd, 'x.img': cd, 'x.disk': 'whatever' })
     await workspace.files({ 'sq-kernel': '', 'sq-squashfs.img': '', 'sq-initrd.img': '', 'sq-cmdline': 'quiet' })
-    await workspace.files({ 'ro-kernel': '', 'ro-erofs.img': '', 'ro-initrd.img': '', 'ro-cmdline': '' })
+    await workspace.files({ 'ro-kernel': '', 'ro-erofs.img': '', 'ro-erofs-initrd.img': '', 'ro-initrd.img': '', 'ro-cmdline': '' })
     await workspace.files({ 'cd-kernel': '', 'cd.iso': cd, 'cd-cmdline': '' })
     await mkdir(workspace.path('img'))
     const boot = (name: string, options: Partial<QemuOptions> = {}) => argumentsOf(workspace, { path: workspace.path(name), ...options })
@@ -78,7 +78,12 @@ describe('startQemu', () => {
       expect.arrayContaining(['quiet root=/dev/vda', `file=${workspace.path('sq-squashfs.img')},format=raw,readonly=on,if=none,id=boot`]),
     )
     expect(await boot('sq', { kind: 'kernel' })).toContain(workspace.path('sq-initrd.img'))
-    expect(await boot('ro')).toContain(`file=${workspace.path('ro-erofs.img')},format=raw,readonly=on,if=none,id=boot`)
+    expect(await boot('ro')).toEqual(
+      expect.arrayContaining([
+        `file=${workspace.path('ro-erofs.img')},format=raw,readonly=on,if=none,id=boot`,
+        workspace.path('ro-erofs-initrd.img'),
+      ]),
+    )
     expect(await boot('cd')).toContain(`file=${workspace.path('cd.iso')},format=raw,readonly=on,if=none,id=boot`)
     await expect(boot('sq', { kind: 'erofs' })).rejects.toMatchObject({ code: 'run/no-image' })
   })
