@@ -21,15 +21,15 @@ interface Medium {
   /** The file system that the machine has its root on in the end. */
   readonly root: string
   readonly flags?: readonly string[]
-  /** A CD is written to a disk. */
-  readonly asDisk?: boolean
+  /** What is unusual: a CD whose bytes are on a disk, an initrd that holds its root packed. */
+  readonly as?: 'disk' | 'squashfs' | 'erofs'
 }
 
 /**
  * What there is to build, by base name: formats whose files have the same name are made apart. The initrds have no modules, which nothing here needs, so
  * that firmware has little to read; where the root is on the medium, an initramfs has those of disks and file systems.
  */
-const BUILDS = [
+const BUILDS: readonly { readonly name: string; readonly yml: 'memory' | 'medium'; readonly formats: string; readonly root?: string }[] = [
   {
     name: 'memory',
     yml: 'memory',
@@ -38,12 +38,16 @@ const BUILDS = [
   { name: 'growing', yml: 'memory', formats: 'dynamic-vhd' },
   { name: 'medium', yml: 'medium', formats: 'iso-bios iso-efi kernel+squashfs kernel+erofs' },
   { name: 'beside', yml: 'medium', formats: 'kernel+iso' },
-] as const
+  { name: 'packed-squashfs', yml: 'medium', formats: 'kernel+initrd', root: 'squashfs' },
+  { name: 'packed-erofs', yml: 'medium', formats: 'kernel+initrd', root: 'erofs' },
+]
 
 const MEDIA: readonly Medium[] = [
   { format: 'kernel+initrd', path: 'memory', firmware: ['none'], root: 'tmpfs' },
+  { format: 'kernel+initrd', path: 'packed-squashfs', firmware: ['none'], root: 'squashfs', as: 'squashfs' },
+  { format: 'kernel+initrd', path: 'packed-erofs', firmware: ['none'], root: 'erofs', as: 'erofs' },
   { format: 'iso', path: 'memory.iso', firmware: ['BIOS', 'UEFI'], root: 'tmpfs' },
-  { format: 'iso', path: 'memory.iso', firmware: ['BIOS', 'UEFI'], root: 'tmpfs', asDisk: true },
+  { format: 'iso', path: 'memory.iso', firmware: ['BIOS', 'UEFI'], root: 'tmpfs', as: 'disk' },
   { format: 'iso-efi-initrd', path: 'memory-efi-initrd.iso', firmware: ['UEFI'], root: 'tmpfs' },
   { format: 'raw', path: 'memory.img', firmware: ['BIOS', 'UEFI'], root: 'tmpfs' },
   { format: 'raw-bios', path: 'memory-bios.img', firmware: ['BIOS'], root: 'tmpfs' },
@@ -57,9 +61,9 @@ const MEDIA: readonly Medium[] = [
   { format: 'aws', path: 'memory.raw', firmware: ['BIOS', 'UEFI'], root: 'tmpfs' },
   { format: 'uki', path: 'memory.efi', firmware: ['UEFI'], root: 'tmpfs' },
   { format: 'iso-bios', path: 'medium.iso', firmware: ['BIOS'], root: 'iso9660' },
-  { format: 'iso-bios', path: 'medium.iso', firmware: ['BIOS'], root: 'iso9660', asDisk: true },
+  { format: 'iso-bios', path: 'medium.iso', firmware: ['BIOS'], root: 'iso9660', as: 'disk' },
   { format: 'iso-efi', path: 'medium-efi.iso', firmware: ['UEFI'], root: 'iso9660' },
-  { format: 'iso-efi', path: 'medium-efi.iso', firmware: ['UEFI'], root: 'iso9660', asDisk: true },
+  { format: 'iso-efi', path: 'medium-efi.iso', firmware: ['UEFI'], root: 'iso9660', as: 'disk' },
   { format: 'kernel+squashfs', path: 'medium', firmware: ['none'], root: 'squashfs', flags: ['--squashfs'] },
   { format: 'kernel+erofs', path: 'medium', firmware: ['none'], root: 'erofs', flags: ['--erofs'] },
   { format: 'kernel+iso', path: 'beside', firmware: ['none'], root: 'iso9660' },
@@ -84,15 +88,16 @@ async function build(workshop: Workshop, arch: string, wanted: ReadonlySet<strin
   const packages = relative(workshop.directory, 'pkg')
   await writeFile(join(workshop.directory, 'memory.yml'), yml(packages, 'none'))
   await writeFile(join(workshop.directory, 'medium.yml'), yml(packages, 'kernel.tar'))
-  for (const { name, yml, formats } of BUILDS) {
+  for (const { name, yml, formats, root } of BUILDS) {
     const chosen = formats.split(' ').filter((format) => wanted.has(format))
     if (chosen.length === 0) continue
-    await workshop.build('--arch', arch, '--name', name, '--format', chosen.join(','), join(workshop.directory, `${yml}.yml`))
+    const options = root === undefined ? [] : ['--root', root]
+    await workshop.build('--arch', arch, '--name', name, '--format', chosen.join(','), ...options, join(workshop.directory, `${yml}.yml`))
   }
 }
 
 const results: string[] = []
-afterAll(() => console.log(['format            medium  firmware  arch   seconds', ...results.toSorted()].join('\n')))
+afterAll(() => console.log(['format            as        firmware  arch   seconds', ...results.toSorted()].join('\n')))
 
 describe.each([
   { arch: 'amd64', media: MEDIA },
@@ -110,21 +115,30 @@ describe.each([
   })
   afterAll(() => workshop[Symbol.asyncDispose]())
 
-  async function boot({ format, path, root, asDisk = false, flags = [] }: Medium, firmware: Firmware): Promise<void> {
+  async function boot({ format, path, root, as, firmware: all, flags = [] }: Medium, firmware: Firmware): Promise<void> {
     const file = join(workshop.directory, path)
     // In a disk's own format a CD is not recognised as one.
-    const image = asDisk ? `${file}.qcow2` : file
-    if (asDisk) await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', file, image])
-    const uefi = firmware === 'UEFI' && (format === 'iso' || !format.includes('efi')) ? ['--uefi'] : []
+    const image = as === 'disk' ? `${file}.qcow2` : file
+    if (as === 'disk') await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', file, image])
+    // Where there is no choice, the firmware is found out.
+    const chosen = firmware === 'UEFI' && all.includes('BIOS') ? ['--uefi'] : []
+    const state = ['--state', `${image}-${format}-${firmware}-state`]
     const until = ['--until', `booted with its root on ${root}`, '--timeout', '5m']
-    const state = ['--state', `${file}-${format}-${firmware}-state`]
     const start = Date.now()
-    await workshop.run('qemu', '--arch', arch, '--mem', '512', ...state, ...until, ...flags, ...uefi, image)
-    const columns = [format.padEnd(17), (asDisk ? 'disk' : '').padEnd(7), firmware.padEnd(9), arch.padEnd(6)]
+    await workshop.run('qemu', '--arch', arch, '--mem', '512', ...state, ...until, ...flags, ...chosen, image)
+    const columns = [format.padEnd(17), (as ?? '').padEnd(9), firmware.padEnd(9), arch.padEnd(6)]
     results.push(`${columns.join(' ')} ${((Date.now() - start) / 1000).toFixed(1)}`)
   }
 
-  it.concurrent.for(media)('$format boots by $firmware', async (medium) => {
+  const cases = media.map((medium) => ({
+    medium,
+    title: [
+      medium.format,
+      ...(medium.as === undefined ? [] : [`as ${medium.as}`]),
+      ...medium.firmware.filter((one) => one !== 'none'),
+    ].join(', '),
+  }))
+  it.concurrent.for(cases)('boots $title', async ({ medium }) => {
     for (const firmware of medium.firmware) await expect(boot(medium, firmware)).resolves.toBeUndefined()
   })
 })

@@ -87,8 +87,8 @@ const CDROM_INDEX = 2
 const ROOT = 'root=/dev/vda'
 
 /**
- * The disk that the machine boots from is a virtio device, which is the quickest that firmware and Linux know. All others are where LinuxKit's users expect
- * them: /dev/sda and so on on amd64, whatever the machine boots from.
+ * The disk that the machine boots from is a virtio device, so that it has one name on every architecture and takes none of the names of the other disks. These
+ * are where LinuxKit's users expect them: /dev/sda and so on on amd64, whatever the machine boots from.
  */
 function bootDrive({ arch, boot }: MachineDescription): string[] {
   if (boot.kind !== 'disk' && boot.kind !== 'root') return []

@@ -79,7 +79,7 @@ async function readCmdline(path: string, progress: Progress): Promise<string | u
 }
 
 /** A file, by what it holds. */
-async function fileBoot(path: string): Promise<Boot> {
+async function fileBoot(path: string, progress: Progress): Promise<Boot> {
   const format = await recogniseImage(path)
   switch (format) {
     case 'iso':
@@ -88,6 +88,9 @@ async function fileBoot(path: string): Promise<Boot> {
       return { kind: 'archive', path }
     case 'efi-program':
       return { kind: 'program', path }
+    case undefined:
+      progress({ type: 'warning', message: `${path} is taken for a disk, but nothing in it says that it is one that boots` })
+      return { kind: 'disk', path, format }
     default:
       return { kind: 'disk', path, format }
   }
@@ -120,7 +123,7 @@ export async function findBoot(path: string, kind: BootKind | undefined, progres
     if (!(await isFile(path))) throw await missing([path])
     return { kind, path }
   }
-  return kind === undefined && (await isFile(path)) ? fileBoot(path) : kernelBoot(path, kind, progress)
+  return kind === undefined && (await isFile(path)) ? fileBoot(path, progress) : kernelBoot(path, kind, progress)
 }
 
 /** The prefix of the state directory: the path without `.iso`. */
