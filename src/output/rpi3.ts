@@ -16,8 +16,11 @@ import { kept, treeOf } from './root-images.js'
 /** Where U-Boot puts what it reads: above what the kernel is unpacked to, which grows beyond 32 MiB, and below itself at the end of a gigabyte. */
 const ADDRESSES = { unpacked: 0x00080000, deviceTree: 0x05f00000, kernel: 0x06000000, initrd: 0x08000000 } as const
 
-/** What LinuxKit says to the kernel on this machine; the command line of the yml comes after it. */
-const COMMAND_LINE = 'dwc_otg.lpm_enable=0 earlyprintk console=tty1 console=ttyS0,115200 root=/dev/ram0 rw'
+/**
+ * What LinuxKit says to the kernel on this machine, and the serial port on the pins by the name that it has with device trees of Linux itself (its alias is
+ * `serial1` in bcm2837-rpi-3-b.dts) and not with those of the Raspberry Pi's makers. The command line of the yml comes after it.
+ */
+const COMMAND_LINE = 'dwc_otg.lpm_enable=0 earlyprintk console=tty1 console=ttyS0,115200 console=ttyS1,115200 root=/dev/ram0 rw'
 
 /** For the firmware: it starts U-Boot in 64 bit mode, with the serial port at a speed that does not depend on the processor's. */
 const FIRMWARE_CONFIGURATION = 'arm_64bit=1\nenable_uart=1\nkernel=u-boot.bin\n'

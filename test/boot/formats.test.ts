@@ -3,12 +3,15 @@ import { writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { openWorkshop, type Workshop } from './support.js'
+import { MARKER, markerImage, openWorkshop, type Workshop } from './support.js'
 
 const run = promisify(execFile)
 
 /** The cores of a small machine: an emulated one takes a core. */
 vi.setConfig({ maxConcurrency: 2 })
+
+/** The serial consoles of a PC and of an arm64 virtual machine; each finds its own. */
+const CONSOLES = 'console=ttyAMA0 console=ttyS0'
 
 type Firmware = 'BIOS' | 'UEFI' | 'none'
 
@@ -69,25 +72,10 @@ const MEDIA: readonly Medium[] = [
   { format: 'kernel+iso', path: 'beside', firmware: ['none'], root: 'iso9660' },
 ]
 
-function yml(packages: string, tar: string): string {
-  return `kernel:
-  image: "@pkg:${packages}/kernel"
-  cmdline: "console=ttyAMA0 console=ttyS0"
-  tar: ${tar}
-init: ["@pkg:${packages}/init", "@pkg:${packages}/runc"]
-onboot:
-  - name: marker
-    image: "@pkg:${packages}/busybox"
-    pid: host
-    readonly: true
-    command: ["/bin/sh", "-c", "echo booted with its root on $(awk '$2 == \\"/\\" { print $3 }' /proc/1/mounts)"]
-`
-}
-
 async function build(workshop: Workshop, arch: string, wanted: ReadonlySet<string>): Promise<void> {
   const packages = relative(workshop.directory, 'pkg')
-  await writeFile(join(workshop.directory, 'memory.yml'), yml(packages, 'none'))
-  await writeFile(join(workshop.directory, 'medium.yml'), yml(packages, 'kernel.tar'))
+  await writeFile(join(workshop.directory, 'memory.yml'), markerImage(packages, 'none', CONSOLES))
+  await writeFile(join(workshop.directory, 'medium.yml'), markerImage(packages, 'kernel.tar', CONSOLES))
   for (const { name, yml, formats, root } of BUILDS) {
     const chosen = formats.split(' ').filter((format) => wanted.has(format))
     if (chosen.length === 0) continue
@@ -123,7 +111,7 @@ describe.each([
     // Where there is no choice, the firmware is found out.
     const chosen = firmware === 'UEFI' && all.includes('BIOS') ? ['--uefi'] : []
     const state = ['--state', `${image}-${format}-${firmware}-state`]
-    const until = ['--until', `booted with its root on ${root}`, '--timeout', '5m']
+    const until = ['--until', `${MARKER} ${root}`, '--timeout', '5m']
     const start = Date.now()
     await workshop.run('qemu', '--arch', arch, '--mem', '512', ...state, ...until, ...flags, ...chosen, image)
     const columns = [format.padEnd(17), (as ?? '').padEnd(9), firmware.padEnd(9), arch.padEnd(6)]

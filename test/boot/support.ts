@@ -43,6 +43,29 @@ export async function openWorkshop(): Promise<Workshop> {
   }
 }
 
+/** What {@link markerImage} says on its console, before the name of the file system that it has its root on. */
+export const MARKER = 'booted with its root on'
+
+/**
+ * The least that runs a container: a yml.
+ * @param packages the directory of the packages, as the yml has to name it
+ * @param tar of the kernel's modules; `none` for none, which the container does without
+ */
+export function markerImage(packages: string, tar: string, cmdline: string): string {
+  return `kernel:
+  image: "@pkg:${packages}/kernel"
+  cmdline: "${cmdline}"
+  tar: ${tar}
+init: ["@pkg:${packages}/init", "@pkg:${packages}/runc"]
+onboot:
+  - name: marker
+    image: "@pkg:${packages}/busybox"
+    pid: host
+    readonly: true
+    command: ["/bin/sh", "-c", "echo ${MARKER} $(awk '$2 == \\"/\\" { print $3 }' /proc/1/mounts)"]
+`
+}
+
 /** Asks a server until it answers: behind a published port a connection is taken before anybody listens in the machine, and then reset. */
 export async function fetchWhenUp(url: string, signal: AbortSignal): Promise<Response> {
   for (;;) {

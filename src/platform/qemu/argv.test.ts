@@ -110,7 +110,7 @@ describe('the command line of QEMU', () => {
 
   test('gives a kernel its root, and tells it which disk that is', () => {
     const boot = { kind: 'root', kernel: 'k', root: 's', initrd: undefined, cmdline: 'quiet' } as const
-    expect(line({ boot })).toContain('-drive file=s,format=raw,readonly=on,if=none,id=boot ')
+    expect(line({ boot })).toContain('-drive file=s,format=raw,readonly=on,if=none,id=boot -device virtio-blk-pci,drive=boot -kernel')
     expect(qemuArguments({ ...kernelBoot, boot })).toContain('quiet root=/dev/vda')
     expect(qemuArguments({ ...kernelBoot, boot: { ...boot, cmdline: undefined } })).toContain('root=/dev/vda')
     expect(line({ boot })).not.toContain('-initrd')

@@ -91,11 +91,19 @@ const ROOT = 'root=/dev/vda'
  * are where LinuxKit's users expect them: /dev/sda and so on on amd64, whatever the machine boots from.
  */
 function bootDrive({ arch, boot }: MachineDescription): string[] {
-  if (boot.kind !== 'disk' && boot.kind !== 'root') return []
-  // A root that is a whole file system is never written to, so that several machines can share it.
-  const [path, options] =
-    boot.kind === 'root' ? [boot.root, ',format=raw,readonly=on'] : [boot.path, boot.format === undefined ? '' : `,format=${boot.format}`]
-  return ['-drive', `file=${escape(path)}${options},if=none,id=boot`, '-device', `virtio-blk-${bus(arch)},drive=boot,bootindex=0`]
+  const drive = (path: string, format: string, place: string) => {
+    const file = `file=${escape(path)}${format},if=none,id=boot`
+    return ['-drive', file, '-device', `virtio-blk-${bus(arch)},drive=boot${place}`]
+  }
+  switch (boot.kind) {
+    case 'disk':
+      return drive(boot.path, boot.format === undefined ? '' : `,format=${boot.format}`, ',bootindex=0')
+    case 'root':
+      // It is never written to, so that several machines can share it. That the kernel comes first is QEMU's own doing.
+      return drive(boot.root, ',format=raw,readonly=on', '')
+    default:
+      return []
+  }
 }
 
 function drives(machine: MachineDescription): string[] {
