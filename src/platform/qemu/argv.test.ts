@@ -139,6 +139,12 @@ describe('the command line of QEMU', () => {
     expect(line({ flash: { combined: 'FW' } })).toContain('-drive if=pflash,format=raw,file=FW')
   })
 
+  test('lets Linux trust the timer of an emulated PC', () => {
+    const boot = { kind: 'kernel', kernel: 'k', initrd: 'i', cmdline: 'quiet' } as const
+    expect(qemuArguments({ ...kernelBoot, boot, accelerator: 'tcg' })).toContain('quiet no_timer_check')
+    expect(qemuArguments({ ...kernelBoot, boot, accelerator: 'tcg', arch: 'arm64' })).toContain('quiet')
+  })
+
   test('passes the command line as it is, or none', () => {
     const boot = { kind: 'kernel', kernel: 'k', initrd: 'i', cmdline: ' a  b\n' } as const
     expect(qemuArguments({ ...kernelBoot, boot })).toContain(' a  b\n')
