@@ -44,5 +44,5 @@ it('boots an SD card of the format rpi3 by its U-Boot', async () => {
     { console: 'program', onOutput: (chunk) => void process.stdout.write(chunk) },
   )
   await pi.waitFor(/Booting kernel from Legacy Image/)
-  expect(await pi.waitFor(/Welcome/)).toBe('Welcome to LinuxKit')
+  expect(await pi.waitFor(/Welcome to LinuxKit/)).toBe('Welcome to LinuxKit')
 })
