@@ -11,7 +11,7 @@ import { GZIP_HEADER, GZIP_TRAILER_SIZE, gzipTrailer, storedBytes, type DeflateR
 const SMALL = 1 << 16
 const MIDDLE = 1 << 21
 
-const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 19 } as const
+const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 18 } as const
 
 const inflate = promisify<Uint8Array, Parameters<typeof inflateRaw>[1], Buffer>(inflateRaw)
 

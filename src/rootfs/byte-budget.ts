@@ -12,8 +12,10 @@ export class ByteBudget {
 
   /** Takes so many bytes, or all there are when that is less. @returns what gives them back; calling it twice does no harm */
   async take(bytes: number, signal: AbortSignal): Promise<() => void> {
-    const size = Math.min(bytes, this.#total)
     signal.throwIfAborted()
+    const taken = this.takeNow(bytes)
+    if (taken !== undefined) return taken
+    const size = Math.min(bytes, this.#total)
     await new Promise<void>((resolve, reject) => {
       const abort = (): void => {
         this.#waiting = this.#waiting.filter((one) => one !== waiter)
@@ -28,6 +30,18 @@ export class ByteBudget {
       this.#waiting = [...this.#waiting, waiter]
       this.#serve()
     })
+    return this.#giverBack(size)
+  }
+
+  /** The same without waiting; undefined when it would have to. */
+  takeNow(bytes: number): (() => void) | undefined {
+    const size = Math.min(bytes, this.#total)
+    if (this.#waiting.length > 0 || size > this.#left) return undefined
+    this.#left -= size
+    return this.#giverBack(size)
+  }
+
+  #giverBack(size: number): () => void {
     let taken = true
     return () => {
       if (taken) this.#left += size

@@ -23,8 +23,8 @@ const LARGE_FILE_LEVEL = 6
 /** More than the header of any entry takes, with the longest path that Linux knows. */
 const HEADER = 1 << 13
 
-/** Bytes that all parts together may hold in frames that are not compressed yet. */
-const IN_MEMORY = LARGEST_FRAME + HEADER
+/** Bytes that all parts together may hold in frames that are not written yet. */
+const IN_MEMORY = LARGEST_FRAME + (2 << 20)
 
 /** Frames of a part that are being compressed, or wait for one before them. */
 const IN_FLIGHT = 4
@@ -69,7 +69,7 @@ class FrameWriter {
   async *write(entries: AsyncIterable<Entry>, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const compress = await frameCompressor(this.#level)
     const pieces = writeCpioPieces(this.#watched(entries), isLarge)[Symbol.asyncIterator]()
-    const inFlight: Promise<Buffer>[] = []
+    const inFlight: InFlight[] = []
     let frame: Frame | undefined
     try {
       let piece = await pieces.next()
@@ -88,7 +88,12 @@ class FrameWriter {
           piece = member.following()
           continue
         }
-        frame ??= await this.#memory.open((begun?.content.size ?? 0) + HEADER, signal)
+        if (frame === undefined) {
+          const size = (begun?.content.size ?? 0) + HEADER
+          // What waits for memory must not hold any.
+          while ((frame = this.#memory.openNow(size)) === undefined && inFlight.length > 0) yield* next(inFlight)
+          frame ??= await this.#memory.open(size, signal)
+        }
         if (!isBytes(piece.value)) throw new Error('only large files come as runs')
         frame.add(piece.value)
         this.size += piece.value.length
@@ -99,7 +104,8 @@ class FrameWriter {
       while (inFlight.length > 0) yield* next(inFlight)
     } finally {
       frame?.discard()
-      await Promise.allSettled(inFlight)
+      await Promise.allSettled(inFlight.map(({ compressed }) => compressed))
+      for (const { release } of inFlight) release()
       await pieces.return?.()
     }
   }
@@ -144,7 +150,17 @@ class FrameMemory {
   /** Waits until there is memory for a frame of at least so many bytes. */
   async open(size: number, signal: AbortSignal): Promise<Frame> {
     const capacity = Math.max(FRAME_SIZE, size)
-    const release = await this.#budget.take(capacity, signal)
+    return this.#frame(capacity, await this.#budget.take(capacity, signal))
+  }
+
+  /** A frame if there is memory for it now. */
+  openNow(size: number): Frame | undefined {
+    const capacity = Math.max(FRAME_SIZE, size)
+    const release = this.#budget.takeNow(capacity)
+    return release && this.#frame(capacity, release)
+  }
+
+  #frame(capacity: number, release: () => void): Frame {
     const bytes = (capacity === FRAME_SIZE ? this.#unused.pop() : undefined) ?? Buffer.allocUnsafeSlow(capacity)
     return new Frame(bytes, () => {
       if (capacity === FRAME_SIZE) this.#unused.push(bytes)
@@ -173,11 +189,11 @@ class Frame {
     this.#size += chunk.length
   }
 
-  compress(compress: CompressFrame): Promise<Buffer> {
-    const compressed = compress(this.#bytes.subarray(0, this.#size)).finally(this.#release)
+  compress(compress: CompressFrame): InFlight {
+    const compressed = compress(this.#bytes.subarray(0, this.#size))
     // Awaited when its turn comes; until then a failure must not count as unhandled.
     compressed.catch(() => {})
-    return compressed
+    return { compressed, release: this.#release }
   }
 
   discard(): void {
@@ -185,7 +201,16 @@ class Frame {
   }
 }
 
-async function* next(inFlight: Promise<Buffer>[]): AsyncIterable<Uint8Array> {
-  const frame = await inFlight.shift()
-  if (frame !== undefined) yield frame
+/** A frame that is being compressed, or waits to be written: what does not compress takes as much memory afterwards. */
+interface InFlight {
+  readonly compressed: Promise<Buffer>
+  readonly release: () => void
+}
+
+async function* next(inFlight: InFlight[]): AsyncIterable<Uint8Array> {
+  const first = inFlight[0]
+  if (first === undefined) return
+  yield await first.compressed
+  inFlight.shift()
+  first.release()
 }
