@@ -23,6 +23,8 @@ const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-bench-'))
 const cacheDirectory = join(scratch, 'cache')
 const fragments = join(cacheDirectory, 'fragments')
 const example = resolve('examples/linuxkit.yml')
+/** Beside the example, because its packages are named by paths from there. */
+const yml = resolve(`examples/.bench-${process.pid}.yml`)
 
 /** Runs a command and gives its wall time in milliseconds and the most memory that it had resident, in MB. */
 function run(command, args) {
@@ -126,7 +128,6 @@ try {
   }
 
   const changedFile = join(scratch, 'file.yml')
-  const yml = join(resolve('examples'), `.bench-${process.pid}.yml`)
   const many = join(scratch, 'many.yml')
   for (let index = 0; index < 200; index += 1) await addImage(cache, `bench-${index}`, 4, 250_000)
   await writeFile(
@@ -219,7 +220,6 @@ try {
   }
   const results = await measure(rows)
   const known = Object.fromEntries(rows.flatMap(({ id }, index) => (id === undefined ? [] : [[id, results[index]]])))
-  await rm(yml, { force: true })
 
   console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, ${rounds} rounds\n`)
   console.log('| what | least | median | memory | floor | ratio to the floor |\n|---|---|---|---|---|---|')
@@ -244,5 +244,6 @@ try {
   for (const line of beyond) console.log(`beyond its bound: ${line}`)
   if (flags.check === true && beyond.length > 0) process.exitCode = 1
 } finally {
+  await rm(yml, { force: true })
   await rm(scratch, { recursive: true, force: true })
 }

@@ -40,7 +40,8 @@ export interface AtomicOptions {
 
 /**
  * Opens a file for writing under a temporary name in the directory of `path`, which is created when missing.
- * Rename within one directory is atomic (POSIX rename), so readers see the old file or the whole new one.
+ * Rename within one directory is atomic (POSIX rename), so readers see the old file or the whole new one;
+ * of a file that need not be durable they see, for a moment, none.
  */
 export async function openAtomic(path: string, { mode = 0o644, durable = true }: AtomicOptions = {}): Promise<AtomicFile> {
   const directory = dirname(path)
@@ -60,7 +61,7 @@ export async function openAtomic(path: string, { mode = 0o644, durable = true }:
       if (durable) await file.sync()
       open_ = false
       await file.close()
-      if (!durable) await setAside(path)
+      if (!durable) await removeReplaced(path)
       await rename(temporaryPath, path)
     },
     async [Symbol.asyncDispose]() {
@@ -76,7 +77,7 @@ export async function openAtomic(path: string, { mode = 0o644, durable = true }:
  * Takes away the file that is about to be replaced. ext4 writes a file to disk before it renames it over another one (ext4(5), auto_da_alloc), which takes longer than
  * everything else; where nothing is replaced it does not.
  */
-async function setAside(path: string): Promise<void> {
+async function removeReplaced(path: string): Promise<void> {
   await unlink(path).catch((error: unknown) => {
     if (!isSystemError(error, 'ENOENT')) throw error
   })
