@@ -3,11 +3,12 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 
 const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-test-'))
 let passed = 0
-let failed = 0
+/** What failed, to be said again at the end, where a reader of a long log looks first. */
+const failures = []
 
 /** Runs a command and gives its status; its output goes to `onOutput`, or to this process's own. */
 function run(command, args, { cwd, onOutput, environment } = {}) {
@@ -19,9 +20,13 @@ function run(command, args, { cwd, onOutput, environment } = {}) {
   })
 }
 
+function fail(title, ...reason) {
+  failures.push([title, ...reason.join('\n').split('\n').slice(0, 4)].join('\n    ').trimEnd())
+}
+
 function count(title, ok) {
   if (ok) passed += 1
-  else failed += 1
+  else fail(title)
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${title}`)
 }
 
@@ -40,18 +45,18 @@ async function goFormat() {
 async function goTests() {
   let output = ''
   const status = await run('go', ['test', '-json', './...'], { cwd: 'guest', onOutput: (text) => (output += text) })
-  let failures = 0
+  const before = failures.length
   for (const line of output.split('\n')) {
     if (!line.startsWith('{')) continue
     const event = JSON.parse(line)
     if (event.Test === undefined) continue
     if (event.Action === 'pass') passed += 1
-    if (event.Action === 'fail') failures += 1
+    if (event.Action === 'fail') fail(`go test ${event.Package} ${event.Test}`)
     if (event.Action === 'skip') console.log(`skipped ${event.Package} ${event.Test}`)
   }
   // A package that does not compile fails without a test.
   if (status !== 0) {
-    failed += Math.max(failures, 1)
+    if (failures.length === before) fail('go test')
     console.log(
       output
         .split('\n')
@@ -76,11 +81,12 @@ async function conformance() {
   const failing = new Map([...output.matchAll(/^FAIL ([a-z0-9-]+): (.*)$/gmu)].map(([, name, reason]) => [name, reason]))
   const unexpected = [...failing].filter(([name]) => !known.has(name))
   const mended = [...known].filter((name) => !failing.has(name))
-  for (const [name, reason] of unexpected) console.log(`FAILED conformance ${name}: ${reason}`)
-  for (const name of mended) console.log(`FAILED conformance ${name} passes: take it out of test/conformance-known.txt`)
+  const before = failures.length
+  for (const [name, reason] of unexpected) fail(`conformance ${name}`, reason)
+  for (const name of mended) fail(`conformance ${name}`, 'It passes: take it out of test/conformance-known.txt.')
+  if (counts === null) fail('conformance', output)
   passed += Number(counts?.[1] ?? 0) + known.size - 2 * mended.length
-  failed += unexpected.length + mended.length + (counts === null ? 1 : 0)
-  console.log(`${unexpected.length + mended.length === 0 && counts !== null ? 'ok    ' : 'FAILED'} conformance`)
+  console.log(`${failures.length === before ? 'ok    ' : 'FAILED'} conformance`)
 }
 
 async function vitest(project) {
@@ -97,8 +103,15 @@ async function vitest(project) {
   ])
   const report = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'))
   passed += report.numPassedTests ?? 0
-  // A file that cannot be loaded, or no report at all, fails without a test.
-  failed += status === 0 ? 0 : Math.max(report.numFailedTests ?? 0, 1)
+  const before = failures.length
+  for (const { name, message, assertionResults } of report.testResults ?? []) {
+    const file = relative('.', name)
+    const failing = assertionResults.filter((test) => test.status === 'failed')
+    for (const test of failing) fail(`${file} > ${test.fullName}`, ...test.failureMessages)
+    // A file that cannot be loaded fails without a test.
+    if (failing.length === 0 && message) fail(file, message)
+  }
+  if (status !== 0 && failures.length === before) fail(`vitest --project ${project}`, `It ended with ${status}.`)
 }
 
 try {
@@ -117,5 +130,6 @@ try {
 } finally {
   await rm(scratch, { recursive: true, force: true })
 }
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+for (const failure of failures) console.log(`FAILED ${failure}`)
+console.log(`${passed} passed, ${failures.length} failed`)
+process.exitCode = failures.length === 0 ? 0 : 1

@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { EMPTY, textContent, type Content } from '../base/content.js'
 import { LinuxkitError } from '../base/errors.js'
 import { StreamedContent } from './byte-reader.js'
-import { isBytes, type Piece } from './deflate-runs.js'
+import type { Piece } from './deflate-runs.js'
 import type { Device, Entry, EntryType } from './entry.js'
 import { paddedContent } from './padded-content.js'
 
@@ -32,12 +32,10 @@ const LIMIT = 2 ** 32 - 1
  * two links or more and is no directory, and here nothing has: a hard link is written as a relative symbolic link.
  * @throws {LinuxkitError} `archive/too-large` for files of 4 GiB and more
  */
-export async function* writeCpio(entries: AsyncIterable<Entry>): AsyncIterable<Uint8Array> {
-  for await (const piece of writeCpioPieces(entries, () => false)) if (isBytes(piece)) yield piece
-}
-
-/** The same for who compresses the archive with deflate: the wanted files that are there as runs come as such. */
-export async function* writeCpioPieces(entries: AsyncIterable<Entry>, asRun: (entry: Entry) => boolean): AsyncIterable<Piece> {
+export function writeCpio(entries: AsyncIterable<Entry>): AsyncIterable<Uint8Array>
+/** The same for who compresses the archive with deflate: files that are there as runs come as such. */
+export function writeCpio(entries: AsyncIterable<Entry>, options: { readonly runs: true }): AsyncIterable<Piece>
+export async function* writeCpio(entries: AsyncIterable<Entry>, { runs } = { runs: false }): AsyncIterable<Piece> {
   let inode = FIRST_INODE
   for await (const entry of entries) {
     const data = dataOf(entry)
@@ -57,7 +55,7 @@ export async function* writeCpioPieces(entries: AsyncIterable<Entry>, asRun: (en
       size: data.size,
       rdev: entry.device,
     })
-    const run = data instanceof StreamedContent && asRun(entry) ? data.takeDeflated() : undefined
+    const run = data instanceof StreamedContent && runs ? data.takeDeflated() : undefined
     if (run === undefined) yield* paddedContent(data, padding(data.size), entry.path)
     else {
       yield run

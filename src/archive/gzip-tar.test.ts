@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { inflateRawSync, constants, gzipSync } from 'node:zlib'
+import { constants, deflateRawSync, gzipSync, inflateRawSync } from 'node:zlib'
 import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { bytesContent } from '../base/content.js'
@@ -114,6 +114,22 @@ describe('the places of runs', () => {
       const wrong = runs.map((place, index) => (index === 0 ? lie(place) : place))
       for (const take of [() => true, () => false]) {
         await expect(read(partlyDeflated(chunked(bytes, 5000), bytes.length, wrong), take)).rejects.toThrow(/damaged|archive/)
+      }
+    }
+  })
+
+  test('do not hide what comes after a last block', async () => {
+    for (const size of [LARGE, 1_000_000, 3_000_000]) {
+      const content = Buffer.alloc(size, 'some text')
+      const { bytes, runs } = await pack(await tarOf({ a: content }))
+      const [place] = runs
+      if (place === undefined) throw new Error('no run')
+      const { compressedOffset, compressedSize } = place
+      const more = Buffer.concat([deflateRawSync(content), Buffer.from('hidden')])
+      const file = Buffer.concat([bytes.subarray(0, compressedOffset), more, bytes.subarray(compressedOffset + compressedSize)])
+      for (const take of [() => true, () => false]) {
+        const all = read(partlyDeflated(chunked(file, 5000), file.length, [{ ...place, compressedSize: more.length }]), take)
+        await expect(all).rejects.toThrow('damaged')
       }
     }
   })

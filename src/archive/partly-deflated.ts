@@ -8,12 +8,23 @@ import type { DeflatedRun, PartlyDeflated, RunPlace } from './deflate-runs.js'
 import { GZIP_HEADER, GZIP_TRAILER_SIZE, gzipTrailer, storedBytes, type DeflateResult } from './gzip.js'
 
 /** Up to this many bytes bringing the work to another thread takes longer than the work; up to {@link MIDDLE} it is done at once there, beyond as a stream. */
-const SMALL = 1 << 16
+const SMALL = 1 << 17
 const MIDDLE = 1 << 21
 
-const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 18 } as const
+const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 20, highWaterMark: 3 << 20 } as const
 
-const inflate = promisify<Uint8Array, Parameters<typeof inflateRaw>[1], Buffer>(inflateRaw)
+type InflateOptions = Parameters<typeof inflateRaw>[1]
+
+/** What comes out with the option `info`, of which the type declarations do not know. */
+interface Inflated {
+  readonly buffer: Buffer
+  readonly engine: { readonly bytesWritten: number }
+}
+
+const inflate = promisify(
+  inflateRaw as unknown as (bytes: Uint8Array, options: InflateOptions, done: (error: Error | null, result: Inflated) => void) => void,
+)
+const inflateSync = inflateRawSync as unknown as (bytes: Uint8Array, options: InflateOptions) => Inflated
 
 type Bytes = AsyncIterable<Uint8Array>
 
@@ -178,19 +189,27 @@ async function* unpack(source: AsyncIterable<Buffer>, { compressedSize, size = I
   // Errors of either end surface in the iteration below.
   pipeline(source, inflater, () => {})
   try {
-    yield* inflater as AsyncIterable<Buffer>
+    for await (const chunk of inflater) yield chunk as Buffer
   } catch (cause) {
     throw corrupt(cause)
   }
+  expectWhole(inflater, compressedSize)
+}
+
+/** After a last block the rest is passed over in silence, but other readers of the file would find something there. */
+function expectWhole({ bytesWritten }: { readonly bytesWritten: number }, compressedSize: number): void {
+  if (bytesWritten !== compressedSize) throw corrupt()
 }
 
 async function unpackWhole(bytes: Buffer, size: number): Promise<readonly Uint8Array[]> {
   const stored = storedBytes(bytes)
   if (stored !== undefined) return stored
   // A byte more than is right shows that it is wrong. The usual chunks would be a hundred times what a small file needs.
-  const options = { ...OPTIONS, chunkSize: Math.max(size + 1, 64), maxOutputLength: size + 1 }
+  const options = { ...OPTIONS, chunkSize: Math.max(size + 1, 64), maxOutputLength: size + 1, info: true }
   try {
-    return [size <= SMALL ? inflateRawSync(bytes, options) : await inflate(bytes, options)]
+    const { buffer, engine } = size <= SMALL ? inflateSync(bytes, options) : await inflate(bytes, options)
+    expectWhole(engine, bytes.length)
+    return [buffer]
   } catch (cause) {
     throw corrupt(cause)
   }
@@ -217,6 +236,7 @@ async function* checked(source: AsyncIterable<Buffer>, run: RunPlace, onResult: 
     }
     inflater.end()
     await unpacked
+    expectWhole(inflater, run.compressedSize)
   } finally {
     inflater.destroy()
   }

@@ -32,11 +32,13 @@ export async function* flattenImage(
   let waiting: WaitingLinks = new Map()
   for (let number = image.manifest.layers.length - 1; number >= 0; number--) {
     const layer = new LayerWalk(hidden, waiting, () => readLayer(image, number, signal), promised)
-    for await (const entry of layer.entries()) {
+    const checked = (entry: Entry): Entry => {
       const obstacle = hidden.obstacle(entry.path)
       if (obstacle !== undefined) throw notADirectory(image, entry.path, obstacle)
-      yield entry
+      return entry
     }
+    for await (const entry of readLayer(image, number, signal)) for (const visible of layer.take(entry)) yield checked(visible)
+    for await (const entry of layer.finish()) yield checked(entry)
     waiting = layer.waiting
     // Below the lowest layer there is nothing to hide.
     if (number > 0) hidden.leaveLayer()
@@ -102,13 +104,15 @@ class LayerWalk {
     this.#open = open
   }
 
-  async *entries(): AsyncIterable<Entry> {
-    for await (const entry of this.#open()) {
-      if (this.#hidden.whiteout(entry.path)) continue
-      if (entry.type === 'directory') yield* this.#directory(entry)
-      else if (entry.type === 'hardlink') yield* this.#link(entry)
-      else yield* this.#object(entry)
-    }
+  /** What the next entry of the layer adds to the tree. */
+  take(entry: Entry): Iterable<Entry> {
+    if (this.#hidden.whiteout(entry.path)) return []
+    if (entry.type === 'directory') return this.#directory(entry)
+    return entry.type === 'hardlink' ? this.#link(entry) : this.#object(entry)
+  }
+
+  /** What is still to be added after the last entry. */
+  async *finish(): AsyncIterable<Entry> {
     yield* this.#serveOwn()
     for (const [target, links] of this.#fromAbove) this.#wait(target, links)
   }

@@ -1,6 +1,6 @@
 import { bytesContent, readAll } from '../base/content.js'
 import { entry, type Entry } from '../archive/entry.js'
-import { newPart, stamped, type Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 const SOURCE = 'LINUXKIT.apkinit'
 const DATABASE = 'lib/apk/db/installed'
@@ -17,8 +17,9 @@ export function apkPart(candidates: readonly Part[]): Part | undefined {
   return newPart({
     location: 'init',
     source: SOURCE,
+    stamp: SOURCE,
     inputs: { databases: candidates.map(({ key }) => key) },
-    entries: (signal) => stamped(mergedDatabase(candidates, signal), SOURCE, 'init'),
+    entries: (signal) => mergedDatabase(candidates, signal),
   })
 }
 

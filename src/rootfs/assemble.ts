@@ -11,7 +11,7 @@ import type { Progress } from '../base/progress.js'
 import type { Entry } from '../archive/entry.js'
 import type { EncodeContext, Encoder, Fragment } from './encoder.js'
 import { FragmentStore } from './fragment-store.js'
-import type { Part } from './part.js'
+import { stampedEntries, type Part } from './part.js'
 
 export interface AssembleOptions {
   /** Where fragments are kept for later builds, as far as it is worth it. */
@@ -125,7 +125,7 @@ class EncodingWork<Facts, Joined> {
       .findOrAdd(
         fragmentKey(part, this.#encoder),
         async ({ content, setAside }) => {
-          const encoding = this.#encoder.encode(part, { signal, setAside })
+          const encoding = this.#encoder.encode(this.#withEntries([part]), { signal, setAside })
           await content(reported(encoding.bytes, id, progress))
           return encoding.facts()
         },
@@ -146,10 +146,7 @@ class EncodingWork<Facts, Joined> {
     const start = performance.now()
     const aside = new Map<string, Uint8Array>()
     const setAside: EncodeContext['setAside'] = async (name, source) => void aside.set(name, await gather(source))
-    const encoding = this.#encoder.encode(
-      { entries: (signal) => entriesOf(parts, signal), present: parts.flatMap(({ present }) => present) },
-      { signal, setAside },
-    )
+    const encoding = this.#encoder.encode(this.#withEntries(parts), { signal, setAside })
     const bytes = await gather(encoding.bytes)
     for (const part of parts) this.#report(part, 'small', undefined, start)
     return {
@@ -159,13 +156,23 @@ class EncodingWork<Facts, Joined> {
     }
   }
 
+  #withEntries(parts: readonly Part[]): Pick<Part, 'entries' | 'present'> {
+    const { tellsLine } = this.#encoder
+    const entriesOf = (part: Part, signal: AbortSignal): AsyncIterable<Entry> =>
+      tellsLine ? stampedEntries(part, signal) : part.entries(signal)
+    async function* all(signal: AbortSignal): AsyncIterable<Entry> {
+      for (const part of parts) yield* entriesOf(part, signal)
+    }
+    const [first, ...others] = parts
+    return {
+      entries: first !== undefined && others.length === 0 ? (signal) => entriesOf(first, signal) : all,
+      present: parts.flatMap(({ present }) => present),
+    }
+  }
+
   #report(part: Part, state: PartReport['state'], size: number | undefined, start: number): void {
     this.#options.onPart?.({ part, encoder: this.#encoder.id, state, size, milliseconds: performance.now() - start })
   }
-}
-
-async function* entriesOf(parts: readonly Part[], signal: AbortSignal): AsyncIterable<Entry> {
-  for (const part of parts) yield* part.entries(signal)
 }
 
 async function gather(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

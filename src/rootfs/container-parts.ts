@@ -12,7 +12,7 @@ import { CONFIG_LABEL, parseLabel } from '../image/container-config-label.js'
 import { parseReference } from '../image/reference.js'
 import { directories, imageTree } from './image-tree.js'
 import { containerBundle } from './oci-spec.js'
-import { newPart, stamped, type Part } from './part.js'
+import { newPart, type Part } from './part.js'
 import type { EarlierParts } from './earlier-tar.js'
 import type { PlacedImage } from './sbom.js'
 
@@ -84,17 +84,19 @@ export function containerParts(
     const tree = newPart({
       location,
       source,
+      stamp: source,
       weight: image.size,
       inputs: { image: image.descriptor.digest, path: lower },
-      entries: (signal) => stamped(imageTree(image, `${lower}/`, 'text', signal), source, location),
+      entries: (signal) => imageTree(image, `${lower}/`, 'text', signal),
     })
     const own = newPart({
       location,
       source: 'config.json and runtime.json',
+      stamp: source,
       inputs: { bundle, image: lower, 'config.json': configJson, 'runtime.json': runtimeJson },
       small: true,
       present: shared === undefined ? [bundle] : [],
-      entries: () => stamped(entries(), source, location),
+      entries,
     })
     return shared === undefined ? [tree, own] : [own]
   })

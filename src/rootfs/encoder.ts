@@ -32,7 +32,7 @@ export interface Encoder<Facts, Joined> {
   readonly id: string
   /** Whether fragments are worth keeping for the next build, because making them costs more than reading them. */
   readonly kept: boolean
-  /** Whether a fragment says which line of the yml it comes from. */
+  /** Whether a fragment says which line of the yml it comes from; the entries do then. */
   readonly tellsLine: boolean
   encode(part: Pick<Part, 'entries' | 'present'>, context: EncodeContext): Encoding<Facts>
   join(fragments: readonly Fragment<Facts>[]): Joined | Promise<Joined>

@@ -7,9 +7,9 @@ import { fileSpec, type FileSpec } from '../config/files.js'
 import { resolveId, type Ids } from '../config/ids.js'
 import { metadataJson, metadataYaml } from '../config/metadata.js'
 import type { Config, File } from '../config/schema.js'
-import { newPart, stamped, type Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
-const SOURCE = 'linuxkit.files'
+const STAMP = 'linuxkit.files'
 
 /** Bytes of a file that is encoded sooner than found among the kept fragments. */
 const SMALL = 1 << 16
@@ -39,9 +39,10 @@ export async function filesParts(context: FilesContext): Promise<readonly Part[]
       newPart({
         location,
         source: file.path,
+        stamp: STAMP,
         inputs: { files: identity },
         small: entries.every(({ content }) => content.size <= SMALL),
-        entries: () => stamped(each(entries), SOURCE, location),
+        entries: () => each(entries),
       }),
     )
   }

@@ -1,6 +1,6 @@
 import type { CachedImage } from '../image/cached-image.js'
 import { imageTree } from './image-tree.js'
-import { newPart, stamped, type Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 /** An image that is unpacked over the root. */
 export function initPart(index: number, image: CachedImage): Part {
@@ -9,8 +9,9 @@ export function initPart(index: number, image: CachedImage): Part {
   return newPart({
     location,
     source,
+    stamp: source,
     weight: image.size,
     inputs: { root: image.descriptor.digest },
-    entries: (signal) => stamped(imageTree(image, '', 'symlink', signal), source, location),
+    entries: (signal) => imageTree(image, '', 'symlink', signal),
   })
 }

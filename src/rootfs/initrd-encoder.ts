@@ -4,6 +4,7 @@ import { cpioTrailer } from '../archive/cpio.js'
 import type { Entry } from '../archive/entry.js'
 import { directories } from './image-tree.js'
 import type { EncodeContext, Encoder, Encoding, Fragment } from './encoder.js'
+import type { Part } from './part.js'
 
 /** What a boot loader takes beside the initrd. Each is empty when no part brings it. */
 export interface BootFiles {
@@ -47,8 +48,7 @@ export function initrdEncoder<Facts extends { readonly size: number }>(compresso
     id: `initrd ${compressor.id}`,
     kept: true,
     tellsLine: false,
-    encode: (part, context) =>
-      compressor.encode(withParents(withoutBoot(part.entries(context.signal), context), part.present), context.signal),
+    encode: (part, context) => compressor.encode(archiveEntries(part, context), context.signal),
     async join(fragments) {
       const size = fragments.reduce((sum, { facts }) => sum + facts.size, 0)
       const last = (name: keyof BootFiles): Content => fragments.reduce((found, { aside }) => aside.get(name) ?? found, EMPTY)
@@ -62,27 +62,28 @@ export function initrdEncoder<Facts extends { readonly size: number }>(compresso
   }
 }
 
-/** The kernel's unpacker makes no directories above an entry (init/initramfs.c, do_name), and not every layer brings them, or in time. */
-async function* withParents(entries: AsyncIterable<Entry>, present: readonly string[]): AsyncIterable<Entry> {
+/**
+ * What goes into the archive: the boot files are set aside, the rest of `boot/` is left out, and directories that a layer does not bring, or not in time, come before what is
+ * in them: the kernel's unpacker makes none (init/initramfs.c, do_name).
+ */
+async function* archiveEntries(part: Pick<Part, 'entries' | 'present'>, context: EncodeContext): AsyncIterable<Entry> {
   const known = new Set<string>(['', '.', '/'])
-  for (const path of present) for (const directory of directories(path)) known.add(directory.path)
-  for await (const one of entries) {
+  for (const path of part.present) for (const directory of directories(path)) known.add(directory.path)
+  for await (const one of part.entries(context.signal)) {
+    const name = BOOT_FILES.get(one.path)
+    if (name !== undefined) await context.setAside(name, one.content.open())
+    if (one.path.startsWith('boot/')) continue
     const path = one.path.replace(/\/$/, '')
-    for (const directory of directories(posix.dirname(path))) {
-      if (known.has(directory.path)) continue
-      known.add(directory.path)
-      yield directory
+    const parent = posix.dirname(path)
+    if (!known.has(parent)) {
+      for (const directory of directories(parent)) {
+        if (known.has(directory.path)) continue
+        known.add(directory.path)
+        yield directory
+      }
     }
     if (one.type === 'directory') known.add(path)
     yield one
-  }
-}
-
-async function* withoutBoot(entries: AsyncIterable<Entry>, context: EncodeContext): AsyncIterable<Entry> {
-  for await (const one of entries) {
-    const name = BOOT_FILES.get(one.path)
-    if (name !== undefined) await context.setAside(name, one.content.open())
-    else if (!one.path.startsWith('boot/')) yield one
   }
 }
 

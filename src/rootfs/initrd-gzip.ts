@@ -1,5 +1,5 @@
 import { bytesContent, concatContents } from '../base/content.js'
-import { writeCpioPieces } from '../archive/cpio.js'
+import { writeCpio } from '../archive/cpio.js'
 import { deflateFragment, GZIP_HEADER, gzipTrailer, storedFragment, type DeflateResult } from '../archive/gzip.js'
 import type { InitrdCompressor } from './initrd-encoder.js'
 
@@ -12,10 +12,7 @@ export function gzipInitrd(level: number): InitrdCompressor<DeflateResult> {
     // Node's zlib makes other bytes in other versions, and on other processors.
     id: `gzip ${level} zlib ${process.versions.zlib} ${process.arch}`,
     encode(entries) {
-      const deflated = deflateFragment(
-        writeCpioPieces(entries, () => true),
-        level,
-      )
+      const deflated = deflateFragment(writeCpio(entries, { runs: true }), level)
       return { bytes: deflated.chunks, facts: () => deflated.result() }
     },
     join(fragments, end) {

@@ -92,7 +92,7 @@ describe.each(['gzip', 'gzip:1', 'zstd', 'zstd:19', 'xz:0', 'none'])('an initrd 
     ))
 })
 
-test('files that are too large for a frame of zstd are read as well', async () => {
+test('zstd takes files of any size', async () => {
   const large = [70 << 20, 65 << 20].map((size, index) => entry({ path: `large${index}`, type: 'file', content: zeros(size) }))
   const between = entry({ path: 'between', type: 'file', content: bytesContent(noise(5000, 'x')) })
   const parts = [partOf('init[0]', [between, ...large, { ...between, path: 'after' }])]

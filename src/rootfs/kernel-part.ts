@@ -6,7 +6,7 @@ import { readTar } from '../archive/tar-reader.js'
 import type { CachedImage } from '../image/cached-image.js'
 import { flattenImage } from '../image/flatten.js'
 import { decompressKernel } from './decompress-kernel.js'
-import { newPart, stamped, type Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 export interface KernelFiles {
   readonly cmdline: string
@@ -26,9 +26,10 @@ export function kernelPart(image: CachedImage, files: KernelFiles): Part {
   return newPart({
     location: 'kernel',
     source,
+    stamp: source,
     weight: image.size,
     inputs: { kernel: image.descriptor.digest, ...files },
-    entries: (signal) => stamped(kernelEntries(image, files, signal), source, 'kernel'),
+    entries: (signal) => kernelEntries(image, files, signal),
   })
 }
 

@@ -7,6 +7,8 @@ export interface Part {
   readonly location: string
   /** Where its content comes from, in the user's words: an image name, or what made it. */
   readonly source: string
+  /** What a tar calls it in the PAX record LINUXKIT.source of every entry; undefined for what has no line of the yml to go back to. */
+  readonly stamp: string | undefined
   /** All that the entries depend on, as JSON values with names that a user understands; known without reading a layer. */
   readonly inputs: PartInputs
   /** Digest of the inputs. The line is not among them: what comes to stand on another one stays what it is. */
@@ -24,15 +26,16 @@ export interface Part {
 export type PartInputs = Readonly<Record<string, unknown>>
 
 /** A part, with the key of its inputs. */
-export function newPart<Members extends Omit<Part, 'key' | 'small' | 'weight' | 'present'>>(
-  members: Members & Partial<Pick<Part, 'small' | 'weight' | 'present'>>,
+export function newPart<Members extends Omit<Part, 'key' | 'stamp' | 'small' | 'weight' | 'present'>>(
+  members: Members & Partial<Pick<Part, 'stamp' | 'small' | 'weight' | 'present'>>,
 ): Members & Part {
-  return { small: false, weight: 0, present: [], ...members, key: digestOf(JSON.stringify(members.inputs)) }
+  return { stamp: undefined, small: false, weight: 0, present: [], ...members, key: digestOf(JSON.stringify(members.inputs)) }
 }
 
-/** Says in PAX records which line of the yml an entry comes from, so that a tar can be taken apart again. */
-export async function* stamped(entries: AsyncIterable<Entry>, source: string, location: string): AsyncIterable<Entry> {
-  for await (const one of entries) {
-    yield { ...one, pax: new Map([...one.pax, ['LINUXKIT.source', source], ['LINUXKIT.location', location]]) }
+/** The part's objects; each says in PAX records which line of the yml it comes from, so that a tar can be taken apart again. */
+export async function* stampedEntries(part: Part, signal: AbortSignal): AsyncIterable<Entry> {
+  const { stamp, location } = part
+  for await (const one of part.entries(signal)) {
+    yield stamp === undefined ? one : { ...one, pax: new Map([...one.pax, ['LINUXKIT.source', stamp], ['LINUXKIT.location', location]]) }
   }
 }

@@ -3,7 +3,7 @@ import { entry, type Entry } from '../archive/entry.js'
 import type { CachedImage } from '../image/cached-image.js'
 import type { ImageLayout } from '../image/layout.js'
 import { directories, imageTree } from './image-tree.js'
-import { newPart, stamped, type Part } from './part.js'
+import { newPart, type Part } from './part.js'
 
 const DIRECTORIES_SOURCE = 'linuxkit.volumes'
 
@@ -30,18 +30,20 @@ export function volumeParts(index: number, name: string, content: VolumeContent)
     newPart({
       location,
       source,
+      stamp: source,
       inputs: { volume: identity, name },
       small: content.type === 'blank',
       weight: content.type === 'tree' ? content.image.size : 0,
-      entries: (signal) => stamped(lower(content, `${base}/lower`, signal), source, location),
+      entries: (signal) => lower(content, `${base}/lower`, signal),
     }),
     newPart({
       location,
       source: DIRECTORIES_SOURCE,
+      stamp: DIRECTORIES_SOURCE,
       inputs: { directories: base },
       small: true,
       present: [base],
-      entries: () => stamped(mountPoints(), DIRECTORIES_SOURCE, location),
+      entries: mountPoints,
     }),
   ]
 }

@@ -1,8 +1,5 @@
 import { LinuxkitError } from '../base/errors.js'
 
-/** Magic number of a frame, little-endian (RFC 8878, section 3.1.1). */
-const MAGIC = 0xfd2fb528
-
 /** What @toondepauw/node-zstd exports: libzstd 1.5.7, whose bytes are the same on every machine. */
 interface ZstdLibrary {
   readonly Encoder: new (level: number) => { encode(data: Buffer): Promise<Buffer> }
@@ -29,17 +26,4 @@ export async function frameCompressor(level: number): Promise<CompressFrame> {
     },
   )
   return (bytes) => new Encoder(level).encode(bytes)
-}
-
-/** A frame of one block that is not compressed (RFC 8878, sections 3.1.1.1 and 3.1.1.2). @param bytes 256 to 65535 */
-export function rawFrame(bytes: Uint8Array): Uint8Array {
-  const frame = Buffer.alloc(10 + bytes.length)
-  frame.writeUInt32LE(MAGIC, 0)
-  // A single segment, whose size stands in two bytes, less 256.
-  frame[4] = 0x60
-  frame.writeUInt16LE(bytes.length - 256, 5)
-  // The last block, of type raw.
-  frame.writeUIntLE((bytes.length << 3) | 1, 7, 3)
-  frame.set(bytes, 10)
-  return frame
 }
