@@ -9,10 +9,10 @@ beforeAll(async () => {
 })
 afterAll(() => workshop[Symbol.asyncDispose]())
 
-it.each(['zstd', 'gzip'])(
+it.each(['--compress zstd', '--compress gzip', '--root squashfs', '--root erofs'])(
   'builds examples/linuxkit.yml with %s and boots it to a server with a shell that shuts down cleanly',
-  async (compression) => {
-    await workshop.build('--arch', 'amd64', '--compress', compression, 'examples/linuxkit.yml')
+  async (flags) => {
+    await workshop.build('--arch', 'amd64', ...flags.split(' '), 'examples/linuxkit.yml')
     const port = await freePort()
     await using machine = workshop.boot('--arch', 'x86_64', '--mem', '1024', '--publish', `${port}:80`, `${workshop.directory}/linuxkit`)
 
