@@ -266,6 +266,7 @@ describe.runIf(process.arch === 'x64')('the formats', () => {
 
   test.each(['squashfs', 'erofs'] as const)('can hold the root as one %s in the initrd', async (packedRoot) => {
     await build(options('kernel+initrd', `packed-${packedRoot}`, { packedRoot }))
+    expect(await readFile(path(`packed-${packedRoot}-cmdline`), 'utf8')).toBe('console=ttyS0 rootfstype=ramfs')
     const initrd = await readFile(path(`packed-${packedRoot}-initrd.img`))
     await writeFile(path('archive'), initrd.subarray('MICROCODE'.length))
     judge('sh', '-c', `rm -rf ${path('packed')} && mkdir ${path('packed')} && cd ${path('packed')} && cpio -id --quiet < ../archive`)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { concatContents, readContent, type Content } from '../base/content.js'
+import { concatContents, readContent, textContent, type Content } from '../base/content.js'
 import type { Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { entry } from '../archive/entry.js'
@@ -44,8 +44,17 @@ export function initrdOf(materials: Materials): Promise<Initrd> {
     ]
     // What is in it is compressed already, and the kernel copies what it is not to unpack.
     const { initrd } = await materials.held(assembleInitrd(parts, { name: 'none', level: 0 }, { ...options, onPart: undefined }))
-    return { ...boot, initrd }
+    return { ...boot, cmdline: await commandLineOf(materials, boot), initrd }
   })
+}
+
+/**
+ * The command line as a file. What an initrd holds is in a file system for which the kernel usually sets half of the memory aside, and what is beyond it is cut off (init/do_mounts.c,
+ * init_rootfs); for one file that is the root, there is no such limit.
+ */
+export async function commandLineOf({ options }: Materials, { cmdline }: BootFiles): Promise<Content> {
+  const text = (await readContent(cmdline)).toString('utf8')
+  return options.packedRoot === undefined || text.includes('rootfstype=') ? cmdline : textContent(`${text} rootfstype=ramfs`.trimStart())
 }
 
 /**

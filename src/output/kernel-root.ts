@@ -3,7 +3,7 @@ import { concatContents, type Content } from '../base/content.js'
 import type { Extents } from '../disk/extents.js'
 import type { BootFiles } from '../rootfs/initrd-encoder.js'
 import type { RootFileSystem, RootPlace } from '../rootfs/root-mount-part.js'
-import { initramfsFor } from './boot.js'
+import { commandLineOf, initramfsFor } from './boot.js'
 import { WITHOUT_LOADER, type Format, type RootOn } from './format.js'
 import { rootIso } from './isos.js'
 import type { Materials } from './materials.js'
@@ -46,7 +46,7 @@ function kernelRootFormat(
         { suffix: '-kernel', content: boot.kernel },
         { suffix: initramfs, content: concatContents([boot.ucode, ...(archive === undefined ? [] : [archive])]) },
         { suffix, content },
-        { suffix: '-cmdline', content: boot.cmdline },
+        { suffix: '-cmdline', content: await commandLineOf(materials, boot) },
       ]
       return files.filter((file) => file.content.size > 0)
     },
