@@ -26,6 +26,10 @@ const example = resolve('examples/linuxkit.yml')
 /** Beside the example, because its packages are named by paths from there. */
 const yml = resolve(`examples/.bench-${process.pid}.yml`)
 
+/** All that make files of different names from the same root. */
+const FORMATS =
+  'kernel+initrd,iso,iso-efi,iso-efi-initrd,raw,raw-bios,raw-efi,qcow2-bios,qcow2-efi,vhd,vmdk,gcp,aws,uki,kernel+squashfs,kernel+erofs'
+
 /** Runs a command and gives its wall time in milliseconds and the most memory that it had resident, in MB. */
 function run(command, args) {
   const start = performance.now()
@@ -134,10 +138,11 @@ try {
     many,
     `services:\n${Array.from({ length: 200 }, (_, index) => `  - {name: s${index}, image: "bench-${index}:1"}\n`).join('')}`,
   )
-  await mkdir(join(scratch, 'copy'))
+  for (const name of ['copy', 'formats']) await mkdir(join(scratch, name))
 
   const outputs = ['kernel', 'initrd.img', 'cmdline'].map((suffix) => join(scratch, `linuxkit-${suffix}`))
   const cold = () => rm(fragments, { recursive: true, force: true })
+  const formats = join(scratch, 'formats')
   const gzip = ['--compress', 'gzip']
   const zstd = ['--compress', 'zstd']
   const warmFloor = ({ node, copy }) => node.least + 2 * copy.least
@@ -162,6 +167,7 @@ try {
       bound: 1,
     },
     {
+      id: 'warm',
       name: 'nothing changed, zstd',
       prepare: () => build(...zstd, example),
       sample: () => build(...zstd, example),
@@ -206,6 +212,19 @@ try {
       bound: 0.9,
     },
     { name: 'tar', sample: () => build('--format', 'tar', example), floor: ({ gzip }) => gzip.least },
+    {
+      name: 'sixteen formats at once, nothing changed',
+      prepare: (round) => round === 0 && build('--dir', formats, '--format', FORMATS, example),
+      sample: () => build('--dir', formats, '--format', FORMATS, example),
+      floor: ({ warm }) => warm.least,
+      bound: 3,
+      memory: 300,
+    },
+    {
+      name: 'cp of the sixteen formats',
+      prepare: (round) => round === 0 && run('cp', ['-r', formats, join(scratch, 'formats-copy')]),
+      sample: () => shell(`cp ${formats}/* ${scratch}/formats-copy`),
+    },
     { name: '200 containers, nothing encoded yet', prepare: cold, sample: () => build(...zstd, many) },
     { name: '200 containers, nothing changed', sample: () => build(...zstd, many) },
   ]

@@ -12,16 +12,16 @@ export interface Content {
   readonly size: number
   open(range?: Range): AsyncIterable<Uint8Array>
   /** As {@link copyContent}, where there is a faster way than to open it. */
-  readonly copy?: (write: Write) => Promise<void>
+  readonly copy?: (write: Write, range: Range) => Promise<void>
 }
 
 /** Takes bytes, which may change once the promise is kept. */
 export type Write = (bytes: Uint8Array) => Promise<void>
 
-/** Hands all bytes of a content to `write`, piece by piece. What lies in files goes through a few buffers that are used again. */
-export async function copyContent(content: Content, write: Write): Promise<void> {
-  if (content.copy !== undefined) return content.copy(write)
-  for await (const chunk of content.open()) await write(chunk)
+/** Hands the bytes of a content to `write`, piece by piece. What lies in files goes through a few buffers that are used again. */
+export async function copyContent(content: Content, write: Write, range: Range = { start: 0, end: content.size }): Promise<void> {
+  if (content.copy !== undefined) return content.copy(write, range)
+  for await (const chunk of content.open(range)) await write(chunk)
 }
 
 /** Reads from files in pieces of this size: large enough that system calls do not show in a profile. */
@@ -52,13 +52,24 @@ export function fileContent(path: string, offset: number, size: number): Content
   return {
     size,
     open: ({ start, end } = { start: 0, end: size }) => readFile(path, offset + start, offset + end),
-    copy: (write) => copyFile(path, offset, offset + size, write),
+    async copy(write, { start, end }) {
+      const file = await open(path, 'r')
+      try {
+        await copyOpenFile(file, path, offset + start, offset + end, write)
+      } finally {
+        await file.close()
+      }
+    },
   }
 }
 
 /** As {@link fileContent}, of a file that stays open: for many small contents, opening takes longer than reading. */
 export function openFileContent(file: FileHandle, path: string, offset: number, size: number): Content {
-  return { size, open: ({ start, end } = { start: 0, end: size }) => readOpenFile(file, path, offset + start, offset + end) }
+  return {
+    size,
+    open: ({ start, end } = { start: 0, end: size }) => readOpenFile(file, path, offset + start, offset + end),
+    copy: (write, { start, end }) => copyOpenFile(file, path, offset + start, offset + end, write),
+  }
 }
 
 // Generators by themselves, because a generator that is a closure keeps a prototype of its own once it has been called, and trees have a content for each file.
@@ -85,8 +96,7 @@ async function* readOpenFile(file: FileHandle, path: string, start: number, end:
 const unused: Buffer[] = []
 
 /** Reads into one buffer while the other is being written. */
-async function copyFile(path: string, start: number, end: number, write: Write): Promise<void> {
-  const file = await open(path, 'r')
+async function copyOpenFile(file: FileHandle, path: string, start: number, end: number, write: Write): Promise<void> {
   const buffers = [unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE), unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE)] as const
   let writing = Promise.resolve()
   try {
@@ -105,7 +115,17 @@ async function copyFile(path: string, start: number, end: number, write: Write):
   } finally {
     await writing.catch(() => {})
     unused.push(...buffers)
-    await file.close()
+  }
+}
+
+/** A part of a content. */
+export function sliceContent(content: Content, start: number, end: number): Content {
+  if (start === 0 && end === content.size) return content
+  const within = (range: Range): Range => ({ start: start + range.start, end: start + range.end })
+  return {
+    size: end - start,
+    open: (range = { start: 0, end: end - start }) => content.open(within(range)),
+    copy: (write, range) => copyContent(content, write, within(range)),
   }
 }
 
@@ -115,17 +135,22 @@ export function concatContents(parts: readonly Content[]): Content {
   return {
     size,
     async *open(range = { start: 0, end: size }) {
-      let offset = 0
-      for (const part of parts) {
-        const start = Math.max(range.start - offset, 0)
-        const end = Math.min(range.end - offset, part.size)
-        if (start < end) yield* part.open({ start, end })
-        offset += part.size
-      }
+      for (const { part, within } of partsIn(parts, range)) yield* part.open(within)
     },
-    async copy(write) {
-      for (const part of parts) await copyContent(part, write)
+    async copy(write, range) {
+      for (const { part, within } of partsIn(parts, range)) await copyContent(part, write, within)
     },
+  }
+}
+
+/** Which of the parts a range touches, and where. */
+function* partsIn(parts: readonly Content[], range: Range): Iterable<{ readonly part: Content; readonly within: Range }> {
+  let offset = 0
+  for (const part of parts) {
+    const start = Math.max(range.start - offset, 0)
+    const end = Math.min(range.end - offset, part.size)
+    if (start < end) yield { part, within: { start, end } }
+    offset += part.size
   }
 }
 

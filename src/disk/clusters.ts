@@ -1,11 +1,12 @@
-import { concatContents, type Content } from '../base/content.js'
+import { inBlocks } from '../base/blocks.js'
+import { concatContents, sliceContent, type Content } from '../base/content.js'
 import { mediumContent, zeros, type Extents } from './extents.js'
 
 /** A piece of a medium, all pieces being of one size; the last one is filled up with zeros. */
 export interface Cluster {
   /** Of the piece, from 0. */
   readonly index: number
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
 }
 
 /** Pieces that follow one another. */
@@ -21,8 +22,8 @@ export async function* occupiedClusters(medium: Extents, clusterSize: number): A
   for (const { first, count } of touchedRuns(medium, clusterSize)) {
     const range = { start: first * clusterSize, end: Math.min((first + count) * clusterSize, medium.size) }
     let index = first
-    for await (const bytes of pieces(content.open(range), clusterSize)) {
-      if (!bytes.equals(nothing)) yield { index, bytes }
+    for await (const bytes of inBlocks(content.open(range), clusterSize)) {
+      if (Buffer.compare(bytes, nothing.subarray(0, bytes.length)) !== 0) yield { index, bytes: filledUp(bytes, clusterSize) }
       index += 1
     }
   }
@@ -43,11 +44,7 @@ export async function occupiedRuns(medium: Extents, clusterSize: number): Promis
 export function runContent(medium: Extents, { first, count }: ClusterRun, clusterSize: number): Content {
   const start = first * clusterSize
   const end = Math.min(start + count * clusterSize, medium.size)
-  const content = mediumContent(medium)
-  const stored: Content = {
-    size: end - start,
-    open: (range = { start: 0, end: end - start }) => content.open({ start: start + range.start, end: start + range.end }),
-  }
+  const stored = sliceContent(mediumContent(medium), start, end)
   return concatContents([stored, zeros(count * clusterSize - stored.size)])
 }
 
@@ -64,21 +61,7 @@ function touchedRuns({ extents }: Extents, clusterSize: number): readonly Cluste
   return runs
 }
 
-/** The stream anew in pieces of one size, the last one filled up with zeros. */
-async function* pieces(source: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Buffer> {
-  let piece = Buffer.alloc(size)
-  let filled = 0
-  for await (const chunk of source) {
-    for (let start = 0; start < chunk.length;) {
-      const part = chunk.subarray(start, start + size - filled)
-      piece.set(part, filled)
-      filled += part.length
-      start += part.length
-      if (filled < size) continue
-      yield piece
-      piece = Buffer.alloc(size)
-      filled = 0
-    }
-  }
-  if (filled > 0) yield piece
+/** The last piece of a medium may be shorter than the others. */
+function filledUp(bytes: Uint8Array, size: number): Uint8Array {
+  return bytes.length === size ? bytes : Buffer.concat([bytes], size)
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { EntryType, Timestamp } from '../archive/entry.js'
 import type { TreeNode } from '../archive/tree.js'
 import { gathered } from '../base/blocks.js'
-import { bytesContent, textContent, type Content } from '../base/content.js'
+import { bytesContent, sliceContent, textContent, type Content } from '../base/content.js'
 import { crc32c } from './crc32c.js'
 import { BLOCK_SIZE, encodeDirectory } from './erofs-directory.js'
 import { COMPACT_SIZE, EXTENDED_SIZE, INODE_UNIT, layOutErofs, namesOf, type ErofsInode, type ErofsLayout } from './erofs-layout.js'
@@ -51,16 +51,19 @@ export function erofs(tree: TreeNode, { time, identity }: ErofsOptions): Content
       const head = Buffer.concat([encodeInode(inode), encodeXattrs(inode.node.entry)])
       yield { offset: inode.offset, content: bytesContent(head) }
       if (inode.inlineSize > 0) {
-        yield { offset: inode.offset + head.length, content: slice(bodyOf(inode, layout), inode.size - inode.inlineSize, inode.size) }
+        yield {
+          offset: inode.offset + head.length,
+          content: sliceContent(bodyOf(inode, layout), inode.size - inode.inlineSize, inode.size),
+        }
       }
     }
     for (const inode of layout.withBlocks) {
-      yield { offset: inode.block * BLOCK_SIZE, content: slice(bodyOf(inode, layout), 0, inode.size - inode.inlineSize) }
+      yield { offset: inode.block * BLOCK_SIZE, content: sliceContent(bodyOf(inode, layout), 0, inode.size - inode.inlineSize) }
     }
   }
   const content = extentsContent(layout.blockCount * BLOCK_SIZE, extents)
   // Inodes and ends of files are small, and many.
-  return { size: content.size, open: (range) => gathered(content.open(range)) }
+  return { ...content, open: (range) => gathered(content.open(range)) }
 }
 
 function encodeSuperblock({ root, inodes, blockCount }: ErofsLayout, time: Timestamp, identity: string): Buffer {
@@ -126,12 +129,4 @@ function bodyOf({ node, parent }: ErofsInode, { byEntry }: ErofsLayout): Content
     return { name, nid: offset / INODE_UNIT, type: typeOf(named).type }
   })
   return bytesContent(encodeDirectory(names))
-}
-
-function slice(content: Content, from: number, to: number): Content {
-  if (from === 0 && to === content.size) return content
-  return {
-    size: to - from,
-    open: ({ start, end } = { start: 0, end: to - from }) => content.open({ start: from + start, end: from + end }),
-  }
 }

@@ -1,4 +1,4 @@
-import { readAll, type Content, type Range } from '../base/content.js'
+import { copyContent, readAll, type Content, type Range, type Write } from '../base/content.js'
 import { inOrder } from '../base/parallel.js'
 
 /** Content at a place of a medium. */
@@ -43,20 +43,28 @@ export function mediumContent({ size, extents }: Extents): Content {
  * @param extents in the order of their offsets, the same ones on each call
  */
 export function extentsContent(size: number, extents: () => Iterable<Extent>): Content {
+  const pieces = (range: Range): AsyncIterable<ReadPiece> => inOrder(piecesOf(extents(), range), READ_AHEAD, readSmall)
   return {
     size,
     async *open(range: Range = { start: 0, end: size }) {
-      const read = async ({ offset, content, part }: Piece) => {
-        const length = part.end - part.start
-        return { offset, length, chunks: length <= READ_AHEAD_SIZE ? [await readAll(content.open(part), length)] : content.open(part) }
-      }
-      for await (const { offset, length, chunks } of inOrder(piecesOf(extents(), range), READ_AHEAD, read)) {
-        let done = 0
-        for await (const chunk of chunks) {
-          done += chunk.length
+      for await (const { piece, bytes } of pieces(range)) {
+        const check = new LengthCheck(piece)
+        for await (const chunk of bytes === undefined ? piece.content.open(piece.part) : [bytes]) {
+          check.add(chunk)
           yield chunk
         }
-        if (done !== length) throw new Error(`the content of an extent at ${offset} has ${done} bytes instead of ${length}`)
+        check.finish()
+      }
+    },
+    async copy(write, range) {
+      for await (const { piece, bytes } of pieces(range)) {
+        const check = new LengthCheck(piece)
+        const checked: Write = (chunk) => {
+          check.add(chunk)
+          return write(chunk)
+        }
+        await (bytes === undefined ? copyContent(piece.content, checked, piece.part) : checked(bytes))
+        check.finish()
       }
     },
   }
@@ -69,6 +77,37 @@ const READ_AHEAD_SIZE = 1 << 16
 /** What is to be read of an extent or a hole. */
 interface Piece extends Extent {
   readonly part: Range
+}
+
+/** A piece, and its bytes when they are few. */
+interface ReadPiece {
+  readonly piece: Piece
+  readonly bytes: Uint8Array | undefined
+}
+
+async function readSmall(piece: Piece): Promise<ReadPiece> {
+  const length = piece.part.end - piece.part.start
+  return { piece, bytes: length <= READ_AHEAD_SIZE ? await readAll(piece.content.open(piece.part), length) : undefined }
+}
+
+/** Whoever lays out extents relies on the sizes of their contents. */
+class LengthCheck {
+  readonly #piece: Piece
+  #done = 0
+
+  constructor(piece: Piece) {
+    this.#piece = piece
+  }
+
+  add({ length }: Uint8Array): void {
+    this.#done += length
+  }
+
+  finish(): void {
+    const { offset, part } = this.#piece
+    const length = part.end - part.start
+    if (this.#done !== length) throw new Error(`the content of an extent at ${offset} has ${this.#done} bytes instead of ${length}`)
+  }
 }
 
 function* piecesOf(extents: Iterable<Extent>, { start, end }: Range): Iterable<Piece> {

@@ -1,11 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { gathered } from '../base/blocks.js'
 import { copyContent, type Content } from '../base/content.js'
 import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
 import { mediumContent, type Extents } from '../disk/extents.js'
 import type { OutputFile } from './format.js'
-import { untilAborted } from './root-images.js'
 
 /**
  * Writes the files of a format under `base` and their suffixes, and returns their paths. All of them are complete before the first gets its
@@ -46,7 +44,18 @@ async function writeMedium(path: string, medium: Extents, signal: AbortSignal): 
   const file = await open(path, 'r+')
   try {
     const content = mediumContent(medium)
-    for (const { start, end } of runsOf(medium)) await writeAt(file, start, gathered(untilAborted(content.open({ start, end }), signal)))
+    for (const run of runsOf(medium)) {
+      const writer = new RunWriter(file, run.start)
+      await copyContent(
+        content,
+        async (bytes) => {
+          signal.throwIfAborted()
+          await writer.write(bytes)
+        },
+        run,
+      )
+      await writer.flush()
+    }
     await file.truncate(medium.size)
   } finally {
     await file.close()
@@ -66,14 +75,39 @@ function* runsOf({ extents }: Extents): Iterable<{ readonly start: number; reado
   if (run !== undefined) yield run
 }
 
-async function writeAt(file: FileHandle, start: number, source: AsyncIterable<Uint8Array>): Promise<void> {
-  let position = start
-  for await (const chunk of source) {
+/** As every write takes a trip to the disk, smaller pieces are gathered up to this size. */
+const GATHERED_SIZE = 1 << 16
+
+/** Writes pieces one after another from a place of a file on. */
+class RunWriter {
+  readonly #file: FileHandle
+  readonly #gathered = Buffer.allocUnsafe(GATHERED_SIZE)
+  #filled = 0
+  #position: number
+
+  constructor(file: FileHandle, start: number) {
+    this.#file = file
+    this.#position = start
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#filled + bytes.length > GATHERED_SIZE) await this.flush()
+    if (bytes.length >= GATHERED_SIZE) return this.#writeWhole(bytes)
+    this.#gathered.set(bytes, this.#filled)
+    this.#filled += bytes.length
+  }
+
+  async flush(): Promise<void> {
+    await this.#writeWhole(this.#gathered.subarray(0, this.#filled))
+    this.#filled = 0
+  }
+
+  async #writeWhole(bytes: Uint8Array): Promise<void> {
     // A write may end early, as on a disk that becomes full.
-    for (let done = 0; done < chunk.length;) {
-      const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position)
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, this.#position)
       done += bytesWritten
-      position += bytesWritten
+      this.#position += bytesWritten
     }
   }
 }
