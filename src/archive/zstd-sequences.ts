@@ -52,7 +52,7 @@ export interface Sequence {
   readonly matchLength: number
 }
 
-/** The sequences section of a compressed block (section 3.1.1.3.2). Both may throw a RangeError for what is damaged. */
+/** The sequences section of a compressed block (section 3.1.1.3.2). Making one and reading it throw a RangeError for what is damaged. */
 export class Sequences {
   /** Literals of the block in bytes, once it has been unpacked. */
   readonly literals: number
