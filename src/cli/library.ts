@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire, wrap } from 'node:module'
 import { dirname, join } from 'node:path'
 import { Script } from 'node:vm'
+import { tuneEngine } from './engine.js'
 
 /** The modules of the library by the names of their sources; each runs when it is first asked for. */
 type Library = Readonly<Record<string, unknown>>
@@ -17,6 +18,8 @@ export function loadLibrary(directory: string): Library {
   const path = join(directory, 'library.cjs')
   const script = compileLibrary(path, cachedCode(join(directory, 'library.cache')))
   loaded = runLibrary(script, path)
+  // Not before, because V8 refuses code that was compiled with other flags.
+  tuneEngine()
   return loaded
 }
 
