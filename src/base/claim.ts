@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { constants, copyFile, link, open, readFile, rm, utimes, writeFile, type FileHandle } from 'node:fs/promises'
+import { constants, copyFile, link, open, rm, utimes, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isSystemError } from './errors.js'
-import { TEMPORARY_PREFIX } from './files.js'
-import { isRunning, machineName } from './machine.js'
+import { temporaryName } from './files.js'
+import { isRunning, machineName, startOf } from './machine.js'
 
 /**
  * A file that says which process has something, and that it still lives: its time is renewed while the process runs.
@@ -29,8 +29,8 @@ const SILENT_AFTER = 20_000
 /** Creates the file. @returns undefined when there is one already */
 export async function claim(path: string): Promise<Claim | undefined> {
   const key = randomBytes(8).toString('hex')
-  const owner: Owner = { key, machine: machineName(), process: process.pid, started: await startOf(process.pid) }
-  if (!(await create(path, join(dirname(path), `${TEMPORARY_PREFIX}claim-${key}`), JSON.stringify(owner)))) return undefined
+  const owner: Owner = { key, machine: machineName(), process: process.pid, started: startOf(process.pid) }
+  if (!(await create(path, join(dirname(path), temporaryName()), JSON.stringify(owner)))) return undefined
   const renewal = setInterval(() => {
     const now = new Date()
     // A renewal that fails is one that is missed: others judge by the time of the file.
@@ -81,7 +81,7 @@ export async function claimantOf(path: string): Promise<Claimant | undefined> {
     if (owner.machine !== machineName()) return { key: owner.key, gone: silent }
     if (!isRunning(owner.process)) return { key: owner.key, gone: true }
     // A number may have been given to another process since. Where that can be told, a process that is suspended or gets no processor is not taken for gone.
-    const started = await startOf(owner.process)
+    const started = startOf(owner.process)
     return { key: owner.key, gone: started === '' ? silent : started !== owner.started }
   } finally {
     await file.close()
@@ -92,7 +92,7 @@ interface Owner {
   readonly key: string
   readonly machine: string
   readonly process: number
-  /** When the process began, in a form to be compared; empty where that cannot be told. */
+  /** See {@link startOf}. */
   readonly started: string
 }
 
@@ -106,11 +106,4 @@ async function readOwner(file: FileHandle): Promise<Owner | undefined> {
     if (error instanceof SyntaxError || error instanceof TypeError || isSystemError(error, 'EISDIR')) return undefined
     throw error
   }
-}
-
-/** Linux, proc_pid_stat(5): fields 3 (state) and 22 (start time). A zombie is none that runs. */
-async function startOf(number: number): Promise<string> {
-  const text = await readFile(`/proc/${number}/stat`, 'utf8').catch(() => '')
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' ? 'zombie' : (fields[19] ?? '')
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isSystemError } from './errors.js'
-import { isRunning, machineName } from './machine.js'
+import { isRunning, machineName, startOf } from './machine.js'
 
 /** A file that does not exist under its name before it is complete. */
 export interface AtomicFile extends AsyncDisposable {
@@ -25,7 +25,7 @@ function machineTag(): string {
 
 /** A name for an unfinished file or directory that no other has, and that tells whose it is. */
 export function temporaryName(): string {
-  return `${TEMPORARY_PREFIX}${machineTag()}-${process.pid}-${randomBytes(6).toString('hex')}`
+  return `${TEMPORARY_PREFIX}${machineTag()}-${process.pid}-${startOf(process.pid)}-${randomBytes(6).toString('hex')}`
 }
 
 export interface AtomicOptions {
@@ -148,10 +148,16 @@ export async function sweepTemporaries(directory: string, olderThanMs = 24 * 360
     const path = join(directory, name)
     const status = await stat(path).catch(() => undefined)
     if (status === undefined) continue
-    const [machine, pid] = name.slice(TEMPORARY_PREFIX.length).split('-')
-    const orphaned = machine === machineTag() && !isRunning(Number(pid))
+    const [machine, pid, started] = name.slice(TEMPORARY_PREFIX.length).split('-')
+    const orphaned = machine === machineTag() && !isRunningSince(Number(pid), started)
     if (orphaned || Date.now() - status.mtimeMs > olderThanMs) await rm(path, { force: true, recursive: true })
   }
+}
+
+function isRunningSince(pid: number, started: string | undefined): boolean {
+  if (!isRunning(pid)) return false
+  const start = startOf(pid)
+  return start === '' || start === started
 }
 
 export async function exists(path: string): Promise<boolean> {

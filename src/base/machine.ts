@@ -27,3 +27,18 @@ export function isRunning(number: number): boolean {
     return isSystemError(error, 'EPERM')
   }
 }
+
+/**
+ * When a process of this machine began, in a form to be compared, for numbers are given again; empty where that cannot be told.
+ * Linux, proc_pid_stat(5): fields 3 (state) and 22 (start time). A zombie is none that runs.
+ */
+export function startOf(number: number): string {
+  let text: string
+  try {
+    text = readFileSync(`/proc/${number}/stat`, 'utf8')
+  } catch {
+    return ''
+  }
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' ? 'zombie' : (fields[19] ?? '')
+}

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { digestOf } from '../base/digest.js'
 import { isSystemError } from '../base/errors.js'
-import { writeAtomic } from '../base/files.js'
+import { sweepTemporaries, writeAtomic } from '../base/files.js'
 import type { PartReport } from './assemble.js'
 import type { PartInputs } from './part.js'
 
@@ -37,6 +37,7 @@ export async function readRecord(path: string): Promise<readonly RecordedPart[]>
 export async function writeRecord(path: string, reports: readonly PartReport[]): Promise<void> {
   const parts = reports.map(({ part: { location, source, inputs }, encoder }): RecordedPart => ({ location, source, encoder, inputs }))
   const text = JSON.stringify(parts)
+  await sweepTemporaries(dirname(path))
   if ((await readFile(path, 'utf8').catch(() => '')) === text) return
   try {
     await mkdir(dirname(path), { recursive: true })

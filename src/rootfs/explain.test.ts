@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { temporaryName } from '../base/files.js'
 import type { PartReport } from './assemble.js'
 import { readRecord, recordPath, writeRecord } from './build-record.js'
 import { explain } from './explain.js'
@@ -64,4 +66,14 @@ test('a record that is damaged is none, and old ones go', async () => {
   expect(await readRecord(path)).toEqual([])
   for (let index = 0; index < 105; index++) await writeRecord(recordPath(directory, [`${index}.yml`], 'amd64'), [])
   expect(await readdir(directory)).toHaveLength(100)
+})
+
+test('what a killed build left beside the records goes, though the record itself stays the same', async () => {
+  const records = join(directory, 'killed')
+  const path = recordPath(records, ['a.yml'], 'amd64')
+  await writeRecord(path, [])
+  const gone = spawnSync(process.execPath, ['--version']).pid
+  await writeFile(join(records, temporaryName().replace(`-${process.pid}-`, `-${gone}-`)), '[')
+  await writeRecord(path, [])
+  expect(await readdir(records)).toEqual([basename(path)])
 })

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DigestMeter } from '../../base/digest.js'
 import { isSystemError, LinuxkitError } from '../../base/errors.js'
-import { openAtomic } from '../../base/files.js'
+import { openAtomic, sweepTemporaries } from '../../base/files.js'
 import { inParallel } from '../../base/parallel.js'
 import type { Progress } from '../../base/progress.js'
 import { get, retrying, type RequestOptions } from './http.js'
@@ -38,6 +38,7 @@ export async function downloadPackages(
   const present = await Promise.all(wanted.map(({ path, size }) => hasSize(path, size)))
   const missing = wanted.filter((_, index) => present[index] === false)
   if (missing.length === 0) return wanted
+  await sweepTemporaries(options.poolDirectory)
 
   const failed = new AbortController()
   const request = { ...options.request, signal: AbortSignal.any([options.request.signal, failed.signal]) }
