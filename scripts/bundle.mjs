@@ -3,7 +3,7 @@
 // this version of Node compiles it (src/cli/library.ts).
 // openpgp stays outside of both: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
 import { createHash } from 'node:crypto'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
@@ -54,7 +54,7 @@ const lazyImports = {
   },
 }
 
-/** Builds a small image, so that the functions that every build calls are compiled, and keeps the code. */
+/** Builds a small package and images with it, so that the functions that every build calls are compiled, and keeps the code. */
 async function keepCompiled() {
   const path = resolve(directory, 'library.cjs')
   const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-bundle-'))
@@ -63,23 +63,46 @@ async function keepCompiled() {
     const { compileLibrary, runLibrary } = createRequire(import.meta.url)(join(scratch, 'loader.cjs'))
     const script = compileLibrary(path)
     const library = runLibrary(script, path)
-    const yml = join(scratch, 'small.yml')
-    await writeFile(yml, 'files:\n  - path: a/b\n    contents: c\n')
-    const progress = () => {}
-    await library['src/build.ts'].build({
-      sources: [yml],
-      formats: ['kernel+initrd'],
-      destination: { type: 'files', base: join(scratch, 'small') },
-      arch: 'amd64',
-      cacheDirectory: join(scratch, 'cache'),
-      sbom: undefined,
-      progress,
-      signal: new AbortController().signal,
-    })
+    const yml = await writeSmallConfiguration(scratch)
+    const buildSmall = (compression) =>
+      library['src/build.ts'].build({
+        sources: [yml],
+        formats: ['kernel+initrd'],
+        destination: { type: 'files', base: join(scratch, 'small') },
+        arch: 'amd64',
+        cacheDirectory: join(scratch, 'cache'),
+        compression,
+        sbom: undefined,
+        progress: () => {},
+        signal: new AbortController().signal,
+      })
+    // The first time everything is encoded, the second time nothing.
+    for (let time = 1; time <= 2; time += 1) {
+      await buildSmall({ name: 'gzip', level: 6 })
+      await buildSmall({ name: 'zstd', level: 2 }).catch((error) => {
+        if (error.code !== 'compress/unavailable') throw error
+      })
+    }
     await writeFile(resolve(directory, 'library.cache'), script.createCachedData())
   } finally {
     await rm(scratch, { recursive: true })
   }
+}
+
+/** An image of one package, which has files of every size that is treated differently and comes from nowhere but here. */
+async function writeSmallConfiguration(scratch) {
+  const sizes = [10, 50_000, 500_000, 3_000_000]
+  const files = sizes.map((size) => `    - { path: "bin/${size}", source: "${size}" }\n`)
+  await mkdir(join(scratch, 'package'))
+  await writeFile(
+    join(scratch, 'package', 'build.yml'),
+    `image: small\nconfig: { capabilities: [all] }\ndebian:\n  files:\n${files.join('')}`,
+  )
+  for (const size of sizes) await writeFile(join(scratch, 'package', `${size}`), Buffer.alloc(size, 'A line, and another one.\n'))
+  const yml = join(scratch, 'small.yml')
+  const containers = ['onboot', 'services'].map((section) => `${section}:\n  - {name: small, image: "@pkg:./package"}\n`)
+  await writeFile(yml, `init: ["@pkg:./package"]\n${containers.join('')}files:\n  - path: a/b\n    contents: c\n`)
+  return yml
 }
 
 // V8 tells code of other sources by their length only.
