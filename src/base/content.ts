@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 
 /** A run of bytes: `start` is the first byte, `end` the first one after it. */
@@ -23,6 +24,9 @@ export async function copyContent(content: Content, write: Write, range: Range =
   if (content.copy !== undefined) return content.copy(write, range)
   for await (const chunk of content.open(range)) await write(chunk)
 }
+
+/** So few bytes are read at once: waking another thread for it takes many times as long, and a tree has thousands of small files. */
+const SMALL = 1 << 14
 
 /** Reads from files in pieces of this size: large enough that system calls do not show in a profile. */
 export const CHUNK_SIZE = 1 << 20
@@ -85,7 +89,10 @@ async function* readFile(path: string, start: number, end: number): AsyncIterabl
 async function* readOpenFile(file: FileHandle, path: string, start: number, end: number): AsyncIterable<Uint8Array> {
   for (let position = start; position < end;) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK_SIZE, end - position))
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
+    const bytesRead =
+      buffer.length <= SMALL
+        ? readSync(file.fd, buffer, 0, buffer.length, position)
+        : (await file.read(buffer, 0, buffer.length, position)).bytesRead
     if (bytesRead === 0) throw new Error(`${path} ended at byte ${position}, expected ${end}`)
     position += bytesRead
     yield buffer.subarray(0, bytesRead)
@@ -97,6 +104,10 @@ const unused: Buffer[] = []
 
 /** Reads into one buffer while the other is being written. */
 async function copyOpenFile(file: FileHandle, path: string, start: number, end: number, write: Write): Promise<void> {
+  if (end - start <= SMALL) {
+    for await (const chunk of readOpenFile(file, path, start, end)) await write(chunk)
+    return
+  }
   const buffers = [unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE), unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE)] as const
   let writing = Promise.resolve()
   try {

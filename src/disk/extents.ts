@@ -1,5 +1,4 @@
-import { copyContent, readAll, type Content, type Range, type Write } from '../base/content.js'
-import { inOrder } from '../base/parallel.js'
+import { copyContent, type Content, type Range, type Write } from '../base/content.js'
 
 /** Content at a place of a medium. */
 export interface Extent {
@@ -43,13 +42,12 @@ export function mediumContent({ size, extents }: Extents): Content {
  * @param extents in the order of their offsets, the same ones on each call
  */
 export function extentsContent(size: number, extents: () => Iterable<Extent>): Content {
-  const pieces = (range: Range): AsyncIterable<ReadPiece> => inOrder(piecesOf(extents(), range), READ_AHEAD, readSmall)
   return {
     size,
     async *open(range: Range = { start: 0, end: size }) {
-      for await (const { piece, bytes } of pieces(range)) {
+      for (const piece of piecesOf(extents(), range)) {
         const check = new LengthCheck(piece)
-        for await (const chunk of bytes === undefined ? piece.content.open(piece.part) : [bytes]) {
+        for await (const chunk of piece.content.open(piece.part)) {
           check.add(chunk)
           yield chunk
         }
@@ -57,37 +55,22 @@ export function extentsContent(size: number, extents: () => Iterable<Extent>): C
       }
     },
     async copy(write, range) {
-      for await (const { piece, bytes } of pieces(range)) {
+      for (const piece of piecesOf(extents(), range)) {
         const check = new LengthCheck(piece)
         const checked: Write = (chunk) => {
           check.add(chunk)
           return write(chunk)
         }
-        await (bytes === undefined ? copyContent(piece.content, checked, piece.part) : checked(bytes))
+        await copyContent(piece.content, checked, piece.part)
         check.finish()
       }
     },
   }
 }
 
-/** So many small extents are read ahead, as reading one takes several trips to the disk; larger ones are not small compared to that. */
-const READ_AHEAD = 8
-const READ_AHEAD_SIZE = 1 << 16
-
 /** What is to be read of an extent or a hole. */
 interface Piece extends Extent {
   readonly part: Range
-}
-
-/** A piece, and its bytes when they are few. */
-interface ReadPiece {
-  readonly piece: Piece
-  readonly bytes: Uint8Array | undefined
-}
-
-async function readSmall(piece: Piece): Promise<ReadPiece> {
-  const length = piece.part.end - piece.part.start
-  return { piece, bytes: length <= READ_AHEAD_SIZE ? await readAll(piece.content.open(piece.part), length) : undefined }
 }
 
 /** Whoever lays out extents relies on the sizes of their contents. */

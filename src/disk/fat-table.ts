@@ -32,7 +32,8 @@ export function allocationTable(type: FatType, lastClusters: readonly number[]):
 }
 
 function entriesBetween(type: FatType, lastClusters: readonly number[], from: number, to: number): Uint32Array {
-  const values = Uint32Array.from({ length: to - from }, (_, index) => from + index + 1)
+  const values = new Uint32Array(to - from)
+  for (let index = 0; index < values.length; index++) values[index] = from + index + 1
   const endOfChain = END_OF_CHAIN[type]
   for (const cluster of lastClusters) if (cluster >= from && cluster < to) values[cluster - from] = endOfChain
   // Two entries belong to no cluster: the medium, and flags that say that the volume was left in order (Microsoft FAT specification, section 4.2).
@@ -41,8 +42,8 @@ function entriesBetween(type: FatType, lastClusters: readonly number[], from: nu
 }
 
 function packed(type: FatType, values: Uint32Array): Buffer {
-  if (type === 32) return Buffer.from(Uint32Array.from(values).buffer)
-  if (type === 16) return Buffer.from(Uint16Array.from(values).buffer)
+  if (type === 32) return Buffer.from(values.buffer)
+  if (type === 16) return Buffer.from(new Uint16Array(values).buffer)
   const bytes = Buffer.alloc(Math.ceil((values.length * 12) / 8))
   for (const [index, value] of values.entries()) {
     const at = Math.floor((index * 12) / 8)

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { copyContent, type Content } from '../base/content.js'
+import { copyContent, type Content, type Range } from '../base/content.js'
 import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
 import { mediumContent, type Extents } from '../disk/extents.js'
 import type { OutputFile } from './format.js'
@@ -16,13 +16,8 @@ export async function writeFiles(base: string, files: readonly OutputFile[], sig
     for (const { suffix, content } of files) {
       const file = await openAtomic(base + suffix, { durable: false })
       opened.push(file)
-      if ('extents' in content) await writeMedium(file.temporaryPath, content, signal)
-      else {
-        await copyContent(content, async (bytes) => {
-          signal.throwIfAborted()
-          await file.write(bytes)
-        })
-      }
+      if ('extents' in content) await writeRuns(file.temporaryPath, mediumContent(content), runsOf(content), signal)
+      else await writeRuns(file.temporaryPath, content, [{ start: 0, end: content.size }], signal)
     }
     for (const file of opened) await file.commit()
   } finally {
@@ -39,12 +34,11 @@ export function streamed(content: Content | Extents): AsyncIterable<Uint8Array> 
 /** Holes that are shorter are written out, which takes less time than another write. */
 const LEAST_HOLE = 1 << 16
 
-/** Writes a medium into a file that is there and empty. */
-async function writeMedium(path: string, medium: Extents, signal: AbortSignal): Promise<void> {
+/** Writes runs of a content into a file that is there and empty; the rest becomes holes. */
+async function writeRuns(path: string, content: Content, runs: Iterable<Range>, signal: AbortSignal): Promise<void> {
   const file = await open(path, 'r+')
   try {
-    const content = mediumContent(medium)
-    for (const run of runsOf(medium)) {
+    for (const run of runs) {
       const writer = new RunWriter(file, run.start)
       await copyContent(
         content,
@@ -56,14 +50,14 @@ async function writeMedium(path: string, medium: Extents, signal: AbortSignal): 
       )
       await writer.flush()
     }
-    await file.truncate(medium.size)
+    await file.truncate(content.size)
   } finally {
     await file.close()
   }
 }
 
-function* runsOf({ extents }: Extents): Iterable<{ readonly start: number; readonly end: number }> {
-  let run: { readonly start: number; readonly end: number } | undefined
+function* runsOf({ extents }: Extents): Iterable<Range> {
+  let run: Range | undefined
   for (const { offset, content } of extents) {
     const end = offset + content.size
     if (run !== undefined && offset - run.end < LEAST_HOLE) run = { start: run.start, end }
