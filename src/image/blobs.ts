@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openFileContent, type Content, type Range } from '../base/content.js'
 import { DigestMeter, digestOf, isDigest, type Digest } from '../base/digest.js'
 import { isSystemError, LinuxkitError } from '../base/errors.js'
-import { sweepTemporaries, temporaryName } from '../base/files.js'
+import { sweepTemporaries, temporaryName, writeStream } from '../base/files.js'
 import type { BlobId } from './oci.js'
 
 const HINT = 'pull or build the image again'
@@ -37,7 +37,7 @@ export class BlobStore {
     try {
       const meter = new DigestMeter()
       try {
-        for await (const chunk of measured(source, meter, expected)) await file.writeFile(chunk)
+        await writeStream(file, measured(source, meter, expected))
         await file.sync()
       } finally {
         await file.close()

@@ -69,13 +69,16 @@ async function fetchDeb(wanted: DownloadedPackage, request: RequestOptions, adva
   const url = `${wanted.archive}/${wanted.filename}`
   const meter = new DigestMeter()
   await using file = await openAtomic(wanted.path)
-  try {
+  async function* received(): AsyncIterable<Uint8Array> {
     for await (const chunk of get(url, request)) {
       meter.update(chunk)
       advance(chunk.length)
       if (meter.size > wanted.size) throw badHash(wanted, url, `it is longer than ${wanted.size} bytes`)
-      await file.write(chunk)
+      yield chunk
     }
+  }
+  try {
+    await file.writeAll(received())
     if (meter.size !== wanted.size) throw badHash(wanted, url, `it has ${meter.size} bytes instead of ${wanted.size}`)
     if (meter.digest() !== `sha256:${wanted.sha256}`) throw badHash(wanted, url, 'its SHA-256 is another')
   } catch (error) {
