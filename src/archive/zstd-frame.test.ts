@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { array, assert, asyncProperty, constantFrom, integer, oneof, property, record, uint8Array } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chunked, gather, run } from './test-support.js'
@@ -6,7 +7,7 @@ import { rawBlocks, takeBlocks } from './zstd-blocks.js'
 import { PIECE_SIZE, rawFrame, zstdFrame } from './zstd-frame.js'
 import { frameCompressor } from './zstd-library.js'
 import { firstUnknownMatch } from './zstd-offsets.js'
-import { firstRun, runBlock } from './zstd-run.js'
+import { firstRun, matchBlock, resets, runBlocks } from './zstd-run.js'
 import { decodeZstd } from './zstd.js'
 
 const HEADER = rawFrame(new Uint8Array()).subarray(0, 6)
@@ -85,28 +86,58 @@ describe('a frame', () => {
     expect(frames[0]?.length).toBeLessThan(sum + 200)
   })
 
+  test('of a high level is not larger than one of a middle level', async () => {
+    const program = (await readFile(process.execPath)).subarray(20 << 20, 23 << 20)
+    const sizes = await Promise.all([9, 16, 19].map(async (level) => (await gather(zstdFrame(chunked(program), level).chunks)).length))
+    expect(sizes.toSorted((a, b) => b - a)).toEqual(sizes)
+  })
+
   test('can be unpacked in little memory', async () => {
     const frame = await gather(zstdFrame(chunked(Buffer.alloc(40 << 20, 'a large file '), 1 << 20), 2).chunks)
     expect(() => run('zstd', ['-tq', '--memory=1MB'], frame)).not.toThrow()
   })
 })
 
-test('a run at the beginning is found', () => {
+test('a run at the beginning is found, better a long one', () => {
   expect(firstRun(Buffer.from('abcddddde'))).toEqual({ start: 3, end: 8 })
+  const long = { start: 10, end: 27 }
+  expect(firstRun(Buffer.from(`abcddddde.${'f'.repeat(17)}`))).toEqual(long)
+  expect(resets(long)).toBe(true)
+  expect(resets({ ...long, end: 26 })).toBe(false)
   for (const text of ['', 'abc', 'aaaab']) expect(firstRun(Buffer.from(text))).toBeUndefined()
 })
 
-test('a block with a run says it as other programs understand it', () =>
+test('a block with a match says it as other programs understand it', () =>
   assert(
-    asyncProperty(uint8Array({ maxLength: 5000 }), integer({ min: 3, max: 1 << 17 }), async (literals, count) => {
-      const limited = Math.min(count, (1 << 17) - literals.length)
-      const blocks = [...rawBlocks(Buffer.from('before')), runBlock(literals, limited)]
-      const data = Buffer.concat([Buffer.from('before'), literals])
-      const expected = Buffer.concat([data, Buffer.alloc(limited, data.at(-1))])
-      expect((await unpackBothWays(Buffer.concat([HEADER, ...blocks, LAST_BLOCK]))).equals(expected)).toBe(true)
-    }),
+    asyncProperty(
+      uint8Array({ maxLength: 5000 }),
+      integer({ min: 3, max: 1 << 17 }),
+      integer({ min: 1, max: 12 }),
+      async (literals, count, offset) => {
+        const limited = Math.min(count, (1 << 17) - literals.length)
+        const before = Buffer.from('what is before')
+        const blocks = [...rawBlocks(before), matchBlock(literals, limited, offset)]
+        const data = Buffer.concat([before, literals])
+        const expected = Buffer.concat([data, Buffer.alloc(limited, data.subarray(-offset))])
+        expect((await unpackBothWays(Buffer.concat([HEADER, ...blocks, LAST_BLOCK]))).equals(expected)).toBe(true)
+      },
+    ),
     { numRuns: 40 },
   ))
+
+test('after a long run the blocks of any frame can follow', async () => {
+  const compress = await frameCompressor(19)
+  for (const period of [1, 4, 8]) {
+    const before = Buffer.concat([changingOffsets(1000), Buffer.from('x')])
+    const data = Buffer.concat([Buffer.from('head'), Buffer.alloc(30, 'r'), Buffer.from('ab'), Buffer.alloc(200, noise(period, 'p'))])
+    const run = firstRun(data)
+    if (run === undefined) throw new Error('no run')
+    const { bytes } = takeBlocks(await compress(data.subarray(run.end)))
+    const first = takeBlocks(await compress(before))
+    const frame = Buffer.concat([HEADER, first.bytes, ...runBlocks(data, run), bytes, LAST_BLOCK])
+    expect((await unpackBothWays(frame)).equals(Buffer.concat([before, data]))).toBe(true)
+  }
+})
 
 function caught(work: () => unknown): unknown {
   try {

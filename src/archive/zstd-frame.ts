@@ -2,7 +2,7 @@ import { inOrder } from '../base/parallel.js'
 import { rawBlocks, takeBlocks } from './zstd-blocks.js'
 import { frameCompressor, type CompressFrame } from './zstd-library.js'
 import { firstUnknownMatch, type UnknownMatch } from './zstd-offsets.js'
-import { firstRun, runBlock } from './zstd-run.js'
+import { firstRun, matchBlock, resets, runBlocks } from './zstd-run.js'
 
 /**
  * Bytes that are compressed as one piece of work. The encoder works on two thirds of what the processor's cache holds, and so takes half the time that it takes for
@@ -15,6 +15,9 @@ const IN_FLIGHT = 4
 
 /** Of a piece that depends on the beginning of its frame even after so many attempts the rest is not compressed. */
 const ATTEMPTS = 4
+
+/** From the next level on an encoder weighs the offsets that a frame begins with against all others, and begins with them nearly always. */
+const LAST_HASTY_LEVEL = 15
 
 /** Magic number, a descriptor without content size and checksum, and a window of {@link PIECE_SIZE} (RFC 8878, section 3.1.1.1). */
 const FRAME_HEADER: Uint8Array = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, (Math.log2(PIECE_SIZE) - 10) << 3)
@@ -39,11 +42,11 @@ export interface ZstdFrame {
 export function zstdFrame(source: AsyncIterable<Uint8Array>, level: number): ZstdFrame {
   let size = 0
   async function* compress(): AsyncIterable<Uint8Array> {
-    const compressFrame = await frameCompressor(level)
+    const compressors = { wanted: await frameCompressor(level), hasty: await frameCompressor(Math.min(level, LAST_HASTY_LEVEL)) }
     const compressNext = (piece: Buffer): Promise<readonly Uint8Array[]> => {
       const first = size === 0
       size += piece.length
-      return compressPiece(piece, first, compressFrame)
+      return compressPiece(piece, first, compressors)
     }
     yield FRAME_HEADER
     for await (const chunks of inOrder(pieces(source), IN_FLIGHT, compressNext)) for (const chunk of chunks) yield chunk
@@ -85,22 +88,27 @@ function giveBack(piece: Buffer): void {
 }
 
 /**
- * A piece as blocks. Those of all but the first must not depend on the offsets that a decoder remembers when a frame begins. What an encoder makes of them is nearly always
- * a repetition of one byte; it gets a block of its own, after which the offset is known. The rest is compressed once more only when the encoder has found something else.
+ * A piece as blocks. Those of all but the first must not depend on the offsets that a decoder remembers when a frame begins. A long run of one byte can make it remember them;
+ * else what an encoder makes of them is nearly always a repetition of one byte, which gets a block of its own, after which the offset is known. The rest is compressed
+ * once more only when the encoder has found something else.
  */
-async function compressPiece(piece: Buffer, first: boolean, compress: CompressFrame): Promise<readonly Uint8Array[]> {
+async function compressPiece(
+  piece: Buffer,
+  first: boolean,
+  { wanted, hasty }: { readonly wanted: CompressFrame; readonly hasty: CompressFrame },
+): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let rest = piece
-  let nearestIsKnown = false
+  let known: 'none' | 'nearest' | 'all' = first ? 'all' : 'none'
   const run = first ? undefined : firstRun(rest)
   if (run !== undefined) {
-    chunks.push(runBlock(rest.subarray(0, run.start + 1), run.end - run.start - 1))
+    chunks.push(...runBlocks(rest, run))
     rest = rest.subarray(run.end)
-    nearestIsKnown = true
+    known = resets(run) ? 'all' : 'nearest'
   }
   for (let attempt = 1; rest.length > 0; attempt++) {
-    const { blocks, bytes } = takeBlocks(await compress(rest))
-    const match: UnknownMatch | undefined = first ? undefined : firstUnknownMatch(blocks, nearestIsKnown)
+    const { blocks, bytes } = takeBlocks(await (attempt === 1 ? wanted : hasty)(rest))
+    const match: UnknownMatch | undefined = known === 'all' ? undefined : firstUnknownMatch(blocks, known === 'nearest')
     if (match === undefined) {
       chunks.push(bytes)
       break
@@ -109,8 +117,10 @@ async function compressPiece(piece: Buffer, first: boolean, compress: CompressFr
     const repeats: boolean = attempt < ATTEMPTS && match.repeatsByte
     // A copy, because the piece is given back.
     chunks.push(...rawBlocks(Buffer.from(rest.subarray(0, repeats ? match.start : end))))
-    if (repeats) chunks.push(runBlock(new Uint8Array(0), end - match.start))
-    nearestIsKnown ||= repeats
+    if (repeats) {
+      chunks.push(matchBlock(new Uint8Array(0), end - match.start))
+      known = 'nearest'
+    }
     rest = rest.subarray(end)
   }
   giveBack(piece)

@@ -7,8 +7,12 @@ const SEARCHED = 1 << 12
 /** Encoders look for matches of four bytes, so five equal ones are a run. */
 const SHORTEST = 5
 
-/** Largest offset code with a value of 4: the offset 1, stated. */
-const OFFSET_CODE = 2
+/** The offsets that a decoder remembers when a frame begins (RFC 8878, section 3.1.1.5), the first one last. */
+const FIRST_OFFSETS = [8, 4, 1] as const
+const SHORTEST_MATCH = 3
+
+/** A run of so many bytes has room for a match at each of them. */
+const RESETTING = FIRST_OFFSETS[0] + FIRST_OFFSETS.length * SHORTEST_MATCH
 
 /** The first byte that is repeated, and the first one after its repetitions. */
 export interface Run {
@@ -16,16 +20,39 @@ export interface Run {
   readonly end: number
 }
 
-/** The first run near the beginning of the bytes. */
+/** The first run near the beginning of the bytes that {@link resets}, or else the first of all. */
 export function firstRun(bytes: Uint8Array): Run | undefined {
   const limit = Math.min(bytes.length, SEARCHED)
+  let found: Run | undefined
   let start = 0
   for (let index = 1; index < limit; index++) {
     if (bytes[index] === bytes[start]) {
-      if (index - start + 1 === SHORTEST) return { start, end: endOfRun(bytes, start) }
+      if (index - start + 1 !== SHORTEST) continue
+      const run = { start, end: endOfRun(bytes, start) }
+      if (resets(run)) return run
+      found ??= run
     } else start = index
   }
-  return undefined
+  return found
+}
+
+/** Whether a decoder can be made to remember what it remembers when a frame begins. */
+export function resets({ start, end }: Run): boolean {
+  return end - start >= RESETTING
+}
+
+/** The bytes up to the end of a run as blocks, after which a decoder remembers the offset 1 first, and when the run {@link resets} all that it remembers when a frame begins. */
+export function runBlocks(bytes: Uint8Array, run: Run): readonly Uint8Array[] {
+  if (!resets(run)) return [matchBlock(bytes.subarray(0, run.start + 1), run.end - run.start - 1)]
+  let start = run.start + FIRST_OFFSETS[0]
+  let literals = bytes.subarray(0, start)
+  return FIRST_OFFSETS.map((offset) => {
+    const count = offset === 1 ? run.end - start : SHORTEST_MATCH
+    const block = matchBlock(literals, count, offset)
+    start += count
+    literals = bytes.subarray(0, 0)
+    return block
+  })
 }
 
 function endOfRun(bytes: Uint8Array, start: number): number {
@@ -35,21 +62,25 @@ function endOfRun(bytes: Uint8Array, start: number): number {
 }
 
 /**
- * A compressed block with one match (RFC 8878, section 3.1.1.3): literals, and then the byte before, the last literal or what came before the block, again and again. Its offset, 1, is stated,
- * so that it is remembered after the block. Not marked as the last.
+ * A compressed block with one match (RFC 8878, section 3.1.1.3): literals, and then what stands so many bytes before, again and again. The offset is stated, so that it is
+ * the first that is remembered after the block. Not marked as the last.
  * @param literals fewer than {@link LARGEST_BLOCK}
- * @param count how often, at least 3
+ * @param count how many bytes the match has, at least 3
+ * @param offset at most 12
  */
-export function runBlock(literals: Uint8Array, count: number): Uint8Array {
+export function matchBlock(literals: Uint8Array, count: number, offset = 1): Uint8Array {
   const literalLength = coded(LITERAL_LENGTHS, literals.length)
   const matchLength = coded(MATCH_LENGTHS, count)
-  // The decoder reads them from the highest bit on, which marks the beginning: two bits of the offset, then what the lengths add.
-  const bits = 2 ** OFFSET_CODE * 2 ** matchLength.width + matchLength.extra
+  // Values up to 3 mean what is remembered.
+  const offsetValue = offset + 3
+  const offsetCode = 31 - Math.clz32(offsetValue)
+  // The decoder reads them from the highest bit on, which marks the beginning and stands for the highest of the offset as well; then comes what the lengths add.
+  const bits = offsetValue * 2 ** matchLength.width + matchLength.extra
   const stream = Buffer.alloc(6)
   stream.writeUIntLE(bits * 2 ** literalLength.width + literalLength.extra, 0, 6)
-  const streamSize = Math.floor((OFFSET_CODE + matchLength.width + literalLength.width) / 8) + 1
+  const streamSize = Math.floor((offsetCode + matchLength.width + literalLength.width) / 8) + 1
   // One sequence, whose three tables have but one symbol.
-  const sequences = [1, 0b01_01_01_00, literalLength.code, OFFSET_CODE, matchLength.code]
+  const sequences = [1, 0b01_01_01_00, literalLength.code, offsetCode, matchLength.code]
   const literalsHeader = Buffer.alloc(3)
   literalsHeader.writeUIntLE((literals.length << 4) | 0b11_00, 0, 3)
   const body = Buffer.concat([literalsHeader, literals, Uint8Array.from(sequences), stream.subarray(0, streamSize)])

@@ -4,7 +4,7 @@ import { nearest } from '../base/nearest.js'
 /** Levels that a compression knows, and the one that is taken when none is given. Chosen by measurement: docs/performance.md. */
 const LEVELS = {
   gzip: { least: 1, most: 9, usual: 6 },
-  zstd: { least: 1, most: 19, usual: 2 },
+  zstd: { least: 1, most: 19, usual: 1 },
   xz: { least: 0, most: 9, usual: 6 },
   none: undefined,
 } as const
