@@ -1,29 +1,18 @@
 // Measures pulling and pushing an image of 20 layers between this machine and a registry on it, beside "skopeo copy" in the same run, and prints a table.
 // Usage: node scripts/bench-pull.mjs [ROUNDS [MEGABYTES]]   Needs dist/, and Debian's docker-registry, skopeo and time.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { run } from './measure.mjs'
 
 const rounds = Number(process.argv[2] ?? 5)
 const megabytes = Number(process.argv[3] ?? 1000)
 const LAYERS = 20
 const cli = resolve('dist/linuxkit.cjs')
 const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-bench-pull-'))
-
-/** Without what makes Node do more at its start than it does for most users, such as reading certificates. */
-const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...env } = process.env
-
-/** Runs a command and gives its wall time in milliseconds and the most memory that it had resident, in MB. */
-function run(command, args) {
-  const start = performance.now()
-  const result = spawnSync('/usr/bin/time', ['-f', '%M', command, ...args], { encoding: 'utf8', maxBuffer: 1 << 28, env })
-  const milliseconds = performance.now() - start
-  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${result.stderr}`)
-  return { milliseconds, megabytes: Number(result.stderr.trim().split('\n').at(-1)) / 1024 }
-}
 
 /** Starts a registry on a free port. @returns its process and that port */
 async function startRegistry() {

@@ -10,6 +10,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { cpus, homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { run } from './measure.mjs'
 
 const { values: flags } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, large: { type: 'boolean' }, check: { type: 'boolean' } },
@@ -29,18 +30,6 @@ const yml = resolve(`examples/.bench-${process.pid}.yml`)
 /** All that make files of different names from the same root. */
 const FORMATS =
   'kernel+initrd,iso,iso-efi,iso-efi-initrd,raw,raw-bios,raw-efi,qcow2-bios,qcow2-efi,vhd,vmdk,gcp,aws,uki,kernel+squashfs,kernel+erofs'
-
-/** Without what makes Node do more at its start than it does for most users, such as reading certificates. */
-const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...env } = process.env
-
-/** Runs a command and gives its wall time in milliseconds and the most memory that it had resident, in MB. */
-function run(command, args) {
-  const start = performance.now()
-  const result = spawnSync('/usr/bin/time', ['-f', '%M', command, ...args], { encoding: 'utf8', maxBuffer: 1 << 28, env })
-  const milliseconds = performance.now() - start
-  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${result.stderr}`)
-  return { milliseconds, megabytes: Number(result.stderr.trim().split('\n').at(-1)) / 1024 }
-}
 
 const shell = (script) => run('sh', ['-c', script])
 const build = (...args) => run(process.execPath, [cli, '--cache', cacheDirectory, '-q', 'build', '--dir', scratch, ...args])
