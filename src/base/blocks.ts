@@ -25,25 +25,3 @@ export async function* inBlocks(source: AsyncIterable<Uint8Array> | Iterable<Uin
   }
   if (gathered !== undefined && filled > 0) yield gathered.subarray(0, filled)
 }
-
-/** The same stream with small chunks joined, as every write of a chunk takes a trip to the disk. Large ones are passed on as they are. */
-export async function* gathered(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let buffer = Buffer.allocUnsafe(GATHERED_SIZE)
-  let filled = 0
-  for await (const chunk of source) {
-    if (filled > 0 && filled + chunk.length > GATHERED_SIZE) {
-      yield buffer.subarray(0, filled)
-      buffer = Buffer.allocUnsafe(GATHERED_SIZE)
-      filled = 0
-    }
-    if (chunk.length >= GATHERED_SIZE) {
-      yield chunk
-    } else {
-      buffer.set(chunk, filled)
-      filled += chunk.length
-    }
-  }
-  if (filled > 0) yield buffer.subarray(0, filled)
-}
-
-const GATHERED_SIZE = 1 << 16

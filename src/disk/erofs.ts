@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { EntryType, Timestamp } from '../archive/entry.js'
 import type { TreeNode } from '../archive/tree.js'
-import { gathered } from '../base/blocks.js'
 import { bytesContent, sliceContent, textContent, type Content } from '../base/content.js'
 import { crc32c } from './crc32c.js'
 import { BLOCK_SIZE, encodeDirectory } from './erofs-directory.js'
@@ -61,9 +60,7 @@ export function erofs(tree: TreeNode, { time, identity }: ErofsOptions): Content
       yield { offset: inode.block * BLOCK_SIZE, content: sliceContent(bodyOf(inode, layout), 0, inode.size - inode.inlineSize) }
     }
   }
-  const content = extentsContent(layout.blockCount * BLOCK_SIZE, extents)
-  // Inodes and ends of files are small, and many.
-  return { ...content, open: (range) => gathered(content.open(range)) }
+  return extentsContent(layout.blockCount * BLOCK_SIZE, extents)
 }
 
 function encodeSuperblock({ root, inodes, blockCount }: ErofsLayout, time: Timestamp, identity: string): Buffer {
