@@ -23,9 +23,12 @@ function machineTag(): string {
   return createHash('sha256').update(machineName()).digest('hex').slice(0, 8)
 }
 
+let ownPrefix: string | undefined
+
 /** A name for an unfinished file or directory that no other has, and that tells whose it is. */
 export function temporaryName(): string {
-  return `${TEMPORARY_PREFIX}${machineTag()}-${process.pid}-${startOf(process.pid)}-${randomBytes(6).toString('hex')}`
+  ownPrefix ??= `${TEMPORARY_PREFIX}${machineTag()}-${process.pid}-${startOf(process.pid)}`
+  return `${ownPrefix}-${randomBytes(6).toString('hex')}`
 }
 
 export interface AtomicOptions {
