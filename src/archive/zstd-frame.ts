@@ -16,8 +16,8 @@ const IN_FLIGHT = 4
 /** Of a piece that depends on the beginning of its frame even after so many attempts the rest is not compressed. */
 const ATTEMPTS = 4
 
-/** From the next level on an encoder weighs the offsets that a frame begins with against all others, and begins with them nearly always. */
-const LAST_HASTY_LEVEL = 15
+/** From the next level on the encoder searches for the cheapest sequences (zstd, lib/compress/zstd_opt.c), and those nearly always begin with the offsets that a frame begins with. */
+const LAST_LAZY_LEVEL = 15
 
 /** Magic number, a descriptor without content size and checksum, and a window of {@link PIECE_SIZE} (RFC 8878, section 3.1.1.1). */
 const FRAME_HEADER: Uint8Array = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, (Math.log2(PIECE_SIZE) - 10) << 3)
@@ -42,7 +42,7 @@ export interface ZstdFrame {
 export function zstdFrame(source: AsyncIterable<Uint8Array>, level: number): ZstdFrame {
   let size = 0
   async function* compress(): AsyncIterable<Uint8Array> {
-    const compressors = { wanted: await frameCompressor(level), hasty: await frameCompressor(Math.min(level, LAST_HASTY_LEVEL)) }
+    const compressors = { wanted: await frameCompressor(level), lazy: await frameCompressor(Math.min(level, LAST_LAZY_LEVEL)) }
     const compressNext = (piece: Buffer): Promise<readonly Uint8Array[]> => {
       const first = size === 0
       size += piece.length
@@ -95,7 +95,7 @@ function giveBack(piece: Buffer): void {
 async function compressPiece(
   piece: Buffer,
   first: boolean,
-  { wanted, hasty }: { readonly wanted: CompressFrame; readonly hasty: CompressFrame },
+  { wanted, lazy }: { readonly wanted: CompressFrame; readonly lazy: CompressFrame },
 ): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let rest = piece
@@ -107,7 +107,7 @@ async function compressPiece(
     known = resets(run) ? 'all' : 'nearest'
   }
   for (let attempt = 1; rest.length > 0; attempt++) {
-    const { blocks, bytes } = takeBlocks(await (attempt === 1 ? wanted : hasty)(rest))
+    const { blocks, bytes } = takeBlocks(await (attempt === 1 ? wanted : lazy)(rest))
     const match: UnknownMatch | undefined = known === 'all' ? undefined : firstUnknownMatch(blocks, known === 'nearest')
     if (match === undefined) {
       chunks.push(bytes)
