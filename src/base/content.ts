@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
+import { inParallel } from './parallel.js'
 
 /** A run of bytes: `start` is the first byte, `end` the first one after it. */
 export interface Range {
@@ -13,16 +14,23 @@ export interface Content {
   readonly size: number
   open(range?: Range): AsyncIterable<Uint8Array>
   /** As {@link copyContent}, where there is a faster way than to open it. */
-  readonly copy?: (write: Write, range: Range) => Promise<void>
+  readonly copy?: (write: WriteAt, range: Range) => Promise<void>
 }
 
-/** Takes bytes, which may change once the promise is kept. */
-export type Write = (bytes: Uint8Array) => Promise<void>
+/** Takes bytes and their offset from the beginning of what is copied. The bytes may change once the promise is kept. */
+export type WriteAt = (bytes: Uint8Array, offset: number) => Promise<void>
 
-/** Hands the bytes of a content to `write`, piece by piece. What lies in files goes through a few buffers that are used again. */
-export async function copyContent(content: Content, write: Write, range: Range = { start: 0, end: content.size }): Promise<void> {
+/**
+ * Hands the bytes of a content to `write` in pieces, of which several may be at work at once and in any order. What lies in files goes through
+ * a few buffers that are used again.
+ */
+export async function copyContent(content: Content, write: WriteAt, range: Range = { start: 0, end: content.size }): Promise<void> {
   if (content.copy !== undefined) return content.copy(write, range)
-  for await (const chunk of content.open(range)) await write(chunk)
+  let offset = 0
+  for await (const chunk of content.open(range)) {
+    await write(chunk, offset)
+    offset += chunk.length
+  }
 }
 
 /** So few bytes are read at once: waking another thread for it takes many times as long, and a tree has thousands of small files. */
@@ -102,31 +110,30 @@ async function* readOpenFile(file: FileHandle, path: string, start: number, end:
 /** Getting a buffer from the system takes as long as filling it. */
 const unused: Buffer[] = []
 
-/** Reads into one buffer while the other is being written. */
-async function copyOpenFile(file: FileHandle, path: string, start: number, end: number, write: Write): Promise<void> {
+/** Between two system calls of a piece the others keep the disk and the processors busy. */
+const COPIED_AT_ONCE = 4
+
+async function copyOpenFile(file: FileHandle, path: string, start: number, end: number, write: WriteAt): Promise<void> {
   if (end - start <= SMALL) {
-    for await (const chunk of readOpenFile(file, path, start, end)) await write(chunk)
+    for await (const chunk of readOpenFile(file, path, start, end)) await write(chunk, 0)
     return
   }
-  const buffers = [unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE), unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE)] as const
-  let writing = Promise.resolve()
-  try {
-    let [current, other] = buffers
-    for (let position = start; position < end;) {
-      const { bytesRead } = await file.read(current, 0, Math.min(CHUNK_SIZE, end - position), position)
-      if (bytesRead === 0) throw new Error(`${path} ended at byte ${position}, expected ${end}`)
-      position += bytesRead
-      await writing
-      writing = write(current.subarray(0, bytesRead))
-      // Awaited before the next; until then a failure must not count as unhandled.
-      writing.catch(() => {})
-      ;[current, other] = [other, current]
+  const copyPiece = async (offset: number): Promise<void> => {
+    const buffer = unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE)
+    try {
+      const piece = buffer.subarray(0, Math.min(CHUNK_SIZE, end - start - offset))
+      for (let done = 0; done < piece.length;) {
+        const { bytesRead } = await file.read(piece, done, piece.length - done, start + offset + done)
+        if (bytesRead === 0) throw new Error(`${path} ended at byte ${start + offset + done}, expected ${end}`)
+        done += bytesRead
+      }
+      await write(piece, offset)
+    } finally {
+      unused.push(buffer)
     }
-    await writing
-  } finally {
-    await writing.catch(() => {})
-    unused.push(...buffers)
   }
+  const pieces = Array.from({ length: Math.ceil((end - start) / CHUNK_SIZE) }, (_, index) => index * CHUNK_SIZE)
+  await inParallel(pieces, COPIED_AT_ONCE, copyPiece, () => {})
 }
 
 /** A part of a content. */
@@ -149,7 +156,12 @@ export function concatContents(parts: readonly Content[]): Content {
       for (const { part, within } of partsIn(parts, range)) yield* part.open(within)
     },
     async copy(write, range) {
-      for (const { part, within } of partsIn(parts, range)) await copyContent(part, write, within)
+      let done = 0
+      for (const { part, within } of partsIn(parts, range)) {
+        const before = done
+        await copyContent(part, (bytes, offset) => write(bytes, before + offset), within)
+        done += within.end - within.start
+      }
     },
   }
 }

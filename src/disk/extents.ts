@@ -1,4 +1,4 @@
-import { copyContent, type Content, type Range, type Write } from '../base/content.js'
+import { copyContent, type Content, type Range, type WriteAt } from '../base/content.js'
 
 /** Content at a place of a medium. */
 export interface Extent {
@@ -55,14 +55,17 @@ export function extentsContent(size: number, extents: () => Iterable<Extent>): C
       }
     },
     async copy(write, range) {
+      let done = 0
       for (const piece of piecesOf(extents(), range)) {
+        const before = done
         const check = new LengthCheck(piece)
-        const checked: Write = (chunk) => {
+        const checked: WriteAt = (chunk, offset) => {
           check.add(chunk)
-          return write(chunk)
+          return write(chunk, before + offset)
         }
         await copyContent(piece.content, checked, piece.part)
         check.finish()
+        done += piece.part.end - piece.part.start
       }
     },
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { concatContents, copyContent, readContent, textContent, type Content } from '../base/content.js'
+import { concatContents, readContent, textContent, type Content } from '../base/content.js'
 import type { Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
 import { entry } from '../archive/entry.js'
@@ -97,7 +97,7 @@ export async function bootWith({ kernel, cmdline, ucode }: BootFiles, archive: C
   const hash = createHash('sha256')
   for (const content of [kernel, initrd, cmdline]) {
     hash.update(`${content.size}\n`)
-    await copyContent(content, async (bytes) => void hash.update(bytes))
+    for await (const chunk of content.open()) hash.update(chunk)
   }
   return { kernel, initrd, commandLine: (await readContent(cmdline)).toString('utf8'), identity: `sha256:${hash.digest('hex')}` }
 }

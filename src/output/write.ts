@@ -2,8 +2,12 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { copyContent, type Content, type Range } from '../base/content.js'
 import { openAtomic, sweepTemporaries, type AtomicFile } from '../base/files.js'
+import { inParallel } from '../base/parallel.js'
 import { mediumContent, type Extents } from '../disk/extents.js'
 import type { OutputFile } from './format.js'
+
+/** A kernel is written while the initrd beside it is. */
+const FILES_AT_ONCE = 2
 
 /**
  * Writes the files of a format under `base` and their suffixes, and returns their paths. All of them are complete before the first gets its
@@ -11,15 +15,27 @@ import type { OutputFile } from './format.js'
  */
 export async function writeFiles(base: string, files: readonly OutputFile[], signal: AbortSignal): Promise<readonly string[]> {
   await sweepTemporaries(dirname(base))
+  const failure = new AbortController()
+  const failing = AbortSignal.any([signal, failure.signal])
   const opened: AtomicFile[] = []
   try {
-    for (const { suffix, content } of files) {
-      const file = await openAtomic(base + suffix, { durable: false })
-      opened.push(file)
-      if ('extents' in content) await writeRuns(file.temporaryPath, mediumContent(content), runsOf(content), signal)
-      else await writeRuns(file.temporaryPath, content, [{ start: 0, end: content.size }], signal)
-    }
-    for (const file of opened) await file.commit()
+    await inParallel(
+      files,
+      FILES_AT_ONCE,
+      async ({ suffix, content }) => {
+        const file = await openAtomic(base + suffix, { durable: false })
+        opened.push(file)
+        if ('extents' in content) await writeRuns(file.temporaryPath, mediumContent(content), runsOf(content), failing)
+        else await writeRuns(file.temporaryPath, content, [{ start: 0, end: content.size }], failing)
+      },
+      (error) => failure.abort(error),
+    )
+    await inParallel(
+      opened,
+      FILES_AT_ONCE,
+      (file) => file.commit(),
+      () => {},
+    )
   } finally {
     for (const file of opened) await file[Symbol.asyncDispose]()
   }
@@ -38,18 +54,18 @@ const LEAST_HOLE = 1 << 16
 async function writeRuns(path: string, content: Content, runs: Iterable<Range>, signal: AbortSignal): Promise<void> {
   const file = await open(path, 'r+')
   try {
+    const writer = new GatheringWriter(file)
     for (const run of runs) {
-      const writer = new RunWriter(file, run.start)
       await copyContent(
         content,
-        async (bytes) => {
+        async (bytes, offset) => {
           signal.throwIfAborted()
-          await writer.write(bytes)
+          await writer.write(bytes, run.start + offset)
         },
         run,
       )
-      await writer.flush()
     }
+    await writer.flush()
     await file.truncate(content.size)
   } finally {
     await file.close()
@@ -69,39 +85,43 @@ function* runsOf({ extents }: Extents): Iterable<Range> {
   if (run !== undefined) yield run
 }
 
-/** As every write takes a trip to the disk, smaller pieces are gathered up to this size. */
+/** As every write takes a trip to the disk, smaller pieces that follow each other are gathered up to this size. */
 const GATHERED_SIZE = 1 << 16
 
-/** Writes pieces one after another from a place of a file on. */
-class RunWriter {
+/** Writes pieces at their places of a file; any number of them may be at work at once. */
+class GatheringWriter {
   readonly #file: FileHandle
-  readonly #gathered = Buffer.allocUnsafe(GATHERED_SIZE)
+  #gathered: Buffer = Buffer.allocUnsafe(GATHERED_SIZE)
+  #start = 0
   #filled = 0
-  #position: number
+  #spare: Buffer | undefined
 
-  constructor(file: FileHandle, start: number) {
+  constructor(file: FileHandle) {
     this.#file = file
-    this.#position = start
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#filled + bytes.length > GATHERED_SIZE) await this.flush()
-    if (bytes.length >= GATHERED_SIZE) return this.#writeWhole(bytes)
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    if (bytes.length >= GATHERED_SIZE) return this.#writeWhole(bytes, position)
+    while (this.#filled > 0 && (position !== this.#start + this.#filled || this.#filled + bytes.length > GATHERED_SIZE)) await this.flush()
+    if (this.#filled === 0) this.#start = position
     this.#gathered.set(bytes, this.#filled)
     this.#filled += bytes.length
   }
 
   async flush(): Promise<void> {
-    await this.#writeWhole(this.#gathered.subarray(0, this.#filled))
+    const full = this.#gathered
+    const bytes = full.subarray(0, this.#filled)
+    this.#gathered = this.#spare ?? Buffer.allocUnsafe(GATHERED_SIZE)
+    this.#spare = undefined
     this.#filled = 0
+    await this.#writeWhole(bytes, this.#start)
+    this.#spare = full
   }
 
-  async #writeWhole(bytes: Uint8Array): Promise<void> {
+  async #writeWhole(bytes: Uint8Array, position: number): Promise<void> {
     // A write may end early, as on a disk that becomes full.
     for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, this.#position)
-      done += bytesWritten
-      this.#position += bytesWritten
+      done += (await this.#file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
     }
   }
 }
