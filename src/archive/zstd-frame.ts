@@ -16,6 +16,9 @@ const IN_FLIGHT = 4
 /** Of a piece that depends on the beginning of its frame even after so many attempts the rest is not compressed. */
 const ATTEMPTS = 4
 
+/** A piece that is as short is not worth loading the encoder for, which takes longer than all else that is done with it. */
+const SHORT = 1 << 14
+
 /** From the next level on the encoder searches for the cheapest sequences (zstd, lib/compress/zstd_opt.c), and those nearly always begin with the offsets that a frame begins with. */
 const LAST_LAZY_LEVEL = 15
 
@@ -42,11 +45,17 @@ export interface ZstdFrame {
 export function zstdFrame(source: AsyncIterable<Uint8Array>, level: number): ZstdFrame {
   let size = 0
   async function* compress(): AsyncIterable<Uint8Array> {
-    const compressors = { wanted: await frameCompressor(level), lazy: await frameCompressor(Math.min(level, LAST_LAZY_LEVEL)) }
-    const compressNext = (piece: Buffer): Promise<readonly Uint8Array[]> => {
+    let compressors: Promise<Compressors> | undefined
+    const compressNext = async (piece: Buffer): Promise<readonly Uint8Array[]> => {
       const first = size === 0
       size += piece.length
-      return compressPiece(piece, first, compressors)
+      if (piece.length <= SHORT) {
+        const short = Buffer.from(piece)
+        giveBack(piece)
+        return [...rawBlocks(short)]
+      }
+      compressors ??= loadCompressors(level)
+      return compressPiece(piece, first, await compressors)
     }
     yield FRAME_HEADER
     for await (const chunks of inOrder(pieces(source), IN_FLIGHT, compressNext)) for (const chunk of chunks) yield chunk
@@ -87,16 +96,21 @@ function giveBack(piece: Buffer): void {
   unused.push(Buffer.from(piece.buffer))
 }
 
+interface Compressors {
+  readonly wanted: CompressFrame
+  readonly lazy: CompressFrame
+}
+
+async function loadCompressors(level: number): Promise<Compressors> {
+  return { wanted: await frameCompressor(level), lazy: await frameCompressor(Math.min(level, LAST_LAZY_LEVEL)) }
+}
+
 /**
  * A piece as blocks. Those of all but the first must not depend on the offsets that a decoder remembers when a frame begins. A long run of one byte can make it remember them;
  * else what an encoder makes of them is nearly always a repetition of one byte, which gets a block of its own, after which the offset is known. The rest is compressed
  * once more only when the encoder has found something else.
  */
-async function compressPiece(
-  piece: Buffer,
-  first: boolean,
-  { wanted, lazy }: { readonly wanted: CompressFrame; readonly lazy: CompressFrame },
-): Promise<readonly Uint8Array[]> {
+async function compressPiece(piece: Buffer, first: boolean, { wanted, lazy }: Compressors): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let rest = piece
   let known: 'none' | 'nearest' | 'all' = first ? 'all' : 'none'
