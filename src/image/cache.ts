@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Content } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
-import { isSystemError, LinuxkitError } from '../base/errors.js'
+import { LinuxkitError } from '../base/errors.js'
 import { exists, writeAtomic } from '../base/files.js'
 import { BlobStore } from './blobs.js'
 import { CachedImage } from './cached-image.js'
@@ -116,7 +117,7 @@ export class ImageCache {
 
   /** What is filed under which name, in the order of index.json. */
   async names(): Promise<readonly NamedImage[]> {
-    return namesOf(await this.#readRoot())
+    return namesOf(this.#readRoot())
   }
 
   /**
@@ -196,7 +197,7 @@ export class ImageCache {
     update: (names: readonly NamedImage[]) => Promise<{ readonly names: readonly NamedImage[]; readonly result: T }>,
   ): Promise<T> {
     return withLock(this.directory, async (assertHeld) => {
-      const root = await this.#readRoot()
+      const root = this.#readRoot()
       const { names, result } = await update(namesOf(root))
       const named = names.map(({ name, descriptor }) => ({ ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: name } }))
       const nameless = root.manifests.filter((descriptor) => descriptor.annotations?.[REF_NAME] === undefined)
@@ -277,23 +278,21 @@ export class ImageCache {
 
   /** Every entry of index.json, those without a name too. */
   async roots(): Promise<readonly Descriptor[]> {
-    return (await this.#readRoot()).manifests
+    return this.#readRoot().manifests
   }
 
   get #rootPath(): string {
     return join(this.directory, 'index.json')
   }
 
-  async #readRoot(): Promise<Index> {
-    const status = await stat(this.#rootPath, { bigint: true }).catch((error: unknown) => {
-      if (isSystemError(error, 'ENOENT')) return undefined
-      throw error
-    })
+  /** At once, because all images of a build are looked for at the same time, and one look serves them all. */
+  #readRoot(): Index {
+    const status = statSync(this.#rootPath, { bigint: true, throwIfNoEntry: false })
     if (status === undefined) return EMPTY_INDEX
     // It is never written to but replaced, so another one has another inode, and what is read after the look is at least as new.
     const version = `${status.ino} ${status.mtimeNs} ${status.size}`
     if (this.#root?.version !== version) {
-      this.#root = { version, index: readIndex(JsonNode.parse(await readFile(this.#rootPath, 'utf8'), this.#rootPath)) }
+      this.#root = { version, index: readIndex(JsonNode.parse(readFileSync(this.#rootPath, 'utf8'), this.#rootPath)) }
     }
     return this.#root.index
   }
