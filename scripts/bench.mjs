@@ -10,6 +10,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { cpus, homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { build as bundle } from 'esbuild'
 import { run } from './measure.mjs'
 
 const { values: flags } = parseArgs({
@@ -17,7 +18,6 @@ const { values: flags } = parseArgs({
 })
 const rounds = Number(flags.rounds)
 const shared = process.env.LINUXKIT_CACHE || join(homedir(), '.linuxkit', 'cache')
-const library = createRequire(import.meta.url)(resolve('dist/library.cjs'))
 const cli = resolve('dist/linuxkit.cjs')
 const arch = { x64: 'amd64' }[process.arch] ?? process.arch
 const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-bench-'))
@@ -108,7 +108,9 @@ try {
   await mkdir(cacheDirectory)
   for (const name of ['blobs', 'index.json', 'oci-layout']) await cp(join(shared, name), join(cacheDirectory, name), { recursive: true })
   await symlink(join(shared, 'debian'), join(cacheDirectory, 'debian'))
-  const cache = await library['src/image/cache.ts'].openCache(cacheDirectory)
+  const library = join(scratch, 'cache.cjs')
+  await bundle({ entryPoints: ['src/image/cache.ts'], outfile: library, bundle: true, platform: 'node', format: 'cjs', target: 'node20' })
+  const cache = await createRequire(import.meta.url)(library).openCache(cacheDirectory)
 
   const dry = spawnSync(process.execPath, [cli, '--cache', cacheDirectory, 'build', '--dry-run', example], { encoding: 'utf8' }).stdout
   const layers = join(scratch, 'layers')

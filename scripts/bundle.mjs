@@ -1,16 +1,18 @@
-// Bundles the command line into two files: dist/linuxkit.cjs, which knows the commands and their flags and so starts about as fast as Node itself, and
-// dist/library.cjs with everything that the commands load when they run ("await import(...)" in src/cli/). Beside them, in dist/library.cache, is the library as
-// this version of Node compiles it (src/cli/library.ts).
-// openpgp stays outside of both: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
+// Bundles the command line into dist/library.cjs, of which commands run only the modules that they load ("await import(...)" in src/cli/). Beside it are
+// dist/library.cache, the library as this version of Node compiles it, and dist/linuxkit.cjs, which loads both (src/cli/library.ts).
+// openpgp stays outside: it is LGPL-3.0+, and so it can be replaced by the user as that licence demands.
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+const require = createRequire(import.meta.url)
 const directory = process.argv[2] ?? 'dist'
+const program = resolve(directory, 'linuxkit.cjs')
+const library = resolve(directory, 'library.cjs')
 
 const common = {
   bundle: true,
@@ -20,15 +22,12 @@ const common = {
   external: ['openpgp', '@toondepauw/node-zstd'],
   // Code that is compiled beforehand cannot call import(); require() finds what is outside of the bundle as well.
   supported: { 'dynamic-import': false },
-  define: { LINUXKIT_VERSION: JSON.stringify(version) },
+  define: { LINUXKIT_VERSION: JSON.stringify(version), LINUXKIT_SOURCES: JSON.stringify(await sourcesDigest()) },
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'linked',
   logLevel: 'warning',
 }
-
-/** Sources that the commands load when they run; each is a member of the library's exports. */
-const lazy = new Set()
 
 /** Names the sources, so that what one version has put into a cache is told from what another has. */
 async function sourcesDigest() {
@@ -38,50 +37,44 @@ async function sourcesDigest() {
   return hash.digest('hex')
 }
 
-const lazyImports = {
-  name: 'lazy-imports',
+/** Modules of Node that take long to load, and that most commands call nothing of. */
+const LAZY_MODULES = ['node:child_process', 'node:stream/consumers', 'node:timers/promises', 'node:zlib']
+
+/** Loads these when something of them is asked for. */
+const lazyModules = {
+  name: 'lazy-modules',
   setup(plugin) {
-    plugin.onResolve({ filter: /^[.]/ }, ({ kind, path, resolveDir }) => {
-      if (kind !== 'dynamic-import') return undefined
-      const source = relative('.', resolve(resolveDir, path)).replace(/\.js$/u, '.ts')
-      lazy.add(source)
-      return { path: source, namespace: 'lazy' }
-    })
+    plugin.onResolve({ filter: new RegExp(`^(?:${LAZY_MODULES.join('|')})$`) }, ({ path, namespace }) =>
+      namespace === 'lazy' ? { path, external: true } : { path, namespace: 'lazy' },
+    )
     plugin.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
-      contents: `module.exports = require('./src/cli/library.ts').loadLibrary(__dirname)[${JSON.stringify(path)}]`,
-      resolveDir: '.',
+      contents: `let loaded
+const load = () => (loaded ??= require('${path}'))
+for (const name of ${JSON.stringify(Object.getOwnPropertyNames(require(path)))})
+  Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] })`,
     }))
   },
 }
 
 /** Builds a small package and images with it, so that the functions that every build calls are compiled, and keeps the code. */
 async function keepCompiled() {
-  const path = resolve(directory, 'library.cjs')
   const scratch = await mkdtemp(join(tmpdir(), 'linuxkit-bundle-'))
   try {
-    await build({ ...common, entryPoints: ['src/cli/library.ts'], outfile: join(scratch, 'loader.cjs') })
-    const { compileLibrary, runLibrary } = createRequire(import.meta.url)(join(scratch, 'loader.cjs'))
-    const script = compileLibrary(path)
-    const library = runLibrary(script, path)
+    const loader = join(scratch, 'loader.cjs')
+    await build({ ...common, entryPoints: ['src/cli/library.ts'], outfile: loader })
+    const { compileLibrary, runLibrary } = require(loader)
+    const script = compileLibrary(library)
+    const { main } = runLibrary(script, library)
     const yml = await writeSmallConfiguration(scratch)
-    const buildSmall = (compression) =>
-      library['src/build.ts'].build({
-        sources: [yml],
-        formats: ['kernel+initrd'],
-        destination: { type: 'files', base: join(scratch, 'small') },
-        arch: 'amd64',
-        cacheDirectory: join(scratch, 'cache'),
-        compression,
-        sbom: undefined,
-        progress: () => {},
-        signal: new AbortController().signal,
-      })
+    const hasZstd = await import('@toondepauw/node-zstd').then(
+      () => true,
+      () => false,
+    )
     // The first time everything is encoded, the second time nothing.
-    for (let time = 1; time <= 2; time += 1) {
-      await buildSmall({ name: 'gzip', level: 6 })
-      await buildSmall({ name: 'zstd', level: 1 }).catch((error) => {
-        if (error.code !== 'compress/unavailable') throw error
-      })
+    for (const compression of ['gzip', 'gzip', ...(hasZstd ? ['zstd', 'zstd'] : [])]) {
+      const command = ['node', 'linuxkit', '--cache', join(scratch, 'cache'), '-q', 'build', '--dir', scratch, '--arch', 'amd64']
+      const status = await main([...command, '--compress', compression, yml])
+      if (status !== 0) throw new Error('a small image cannot be built')
     }
     await writeFile(resolve(directory, 'library.cache'), script.createCachedData())
   } finally {
@@ -107,31 +100,8 @@ async function writeSmallConfiguration(scratch) {
 
 // V8 tells code of other sources by their length only.
 await rm(resolve(directory, 'library.cache'), { force: true })
-const { metafile } = await build({
-  ...common,
-  entryPoints: ['src/cli/main.ts'],
-  outfile: `${directory}/linuxkit.cjs`,
-  banner: { js: '#!/usr/bin/env node' },
-  plugins: [lazyImports],
-  metafile: true,
-})
-
-// A module in both files would exist twice at run time, and "instanceof LinuxkitError" would not hold across them.
-const entry = new Set(Object.keys(metafile.inputs).filter((input) => input.startsWith('src/')))
-const shared = [...entry].filter((input) => !input.startsWith('src/cli/'))
-if (shared.length > 0) throw new Error(`src/cli/ must load these with "await import(...)": ${shared.join(', ')}`)
-
-await build({
-  ...common,
-  stdin: {
-    // A command runs only the modules that it asks for.
-    contents: `Object.defineProperties(exports, {${[...lazy]
-      .map((source) => `${JSON.stringify(source)}: { get: () => require(${JSON.stringify(`./${source}`)}) }`)
-      .join(', ')}})`,
-    resolveDir: '.',
-  },
-  outfile: `${directory}/library.cjs`,
-  define: { ...common.define, LINUXKIT_SOURCES: JSON.stringify(await sourcesDigest()) },
-})
-await chmod(`${directory}/linuxkit.cjs`, 0o755)
+await build({ ...common, entryPoints: ['src/cli/start.ts'], outfile: program, banner: { js: '#!/usr/bin/env node' } })
+await build({ ...common, entryPoints: ['src/cli/main.ts'], outfile: library, plugins: [lazyModules] })
+await chmod(program, 0o755)
+if (/[^\0-\x7f]/u.test(await readFile(library, 'utf8'))) throw new Error(`${library} is not ASCII, as which src/cli/library.ts reads it`)
 await keepCompiled()

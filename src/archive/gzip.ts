@@ -39,8 +39,6 @@ const IN_FLIGHT = 4
 /** So few bytes between two runs are not worth the work of compressing them. */
 const SHORT = 256
 
-const deflateBlock = promisify<Uint8Array, Parameters<typeof deflateRaw>[1], Buffer>(deflateRaw)
-
 /**
  * Compresses a stream in pieces on the threads of libuv, a few at a time and in order; runs that are deflated already are taken as they are.
  * @param level 0 (none) to 9 (best)
@@ -99,7 +97,11 @@ export function deflateFragment(source: AsyncIterable<Piece>, level: number, sho
 
 /** A block as deflate blocks that end on a byte boundary. Without a dictionary they refer to nothing before them. */
 function compressBlock(block: Uint8Array, level: number, dictionary: Uint8Array | undefined): Promise<Uint8Array> {
-  return deflateBlock(block, { level, finishFlush: constants.Z_SYNC_FLUSH, ...(dictionary && { dictionary }) })
+  return promisify<Uint8Array, Parameters<typeof deflateRaw>[1], Buffer>(deflateRaw)(block, {
+    level,
+    finishFlush: constants.Z_SYNC_FLUSH,
+    ...(dictionary && { dictionary }),
+  })
 }
 
 /** A block that is not compressed (RFC 1951, section 3.2.4); at most 65535 bytes. */

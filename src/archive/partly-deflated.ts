@@ -11,8 +11,6 @@ import { GZIP_HEADER, GZIP_TRAILER_SIZE, gzipTrailer, storedBytes, type DeflateR
 const SMALL = 1 << 17
 const MIDDLE = 1 << 21
 
-const OPTIONS = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 20, highWaterMark: 3 << 20 } as const
-
 type InflateOptions = Parameters<typeof inflateRaw>[1]
 
 /** What comes out with the option `info`, of which the type declarations do not know. */
@@ -21,10 +19,12 @@ interface Inflated {
   readonly engine: { readonly bytesWritten: number }
 }
 
-const inflate = promisify(
-  inflateRaw as unknown as (bytes: Uint8Array, options: InflateOptions, done: (error: Error | null, result: Inflated) => void) => void,
-)
-const inflateSync = inflateRawSync as unknown as (bytes: Uint8Array, options: InflateOptions) => Inflated
+type Inflate = (bytes: Uint8Array, options: InflateOptions, done: (error: Error | null, result: Inflated) => void) => void
+
+// Functions, because Node loads its zlib as soon as it is asked for something of it, and most builds inflate nothing.
+const options = () => ({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 1 << 20, highWaterMark: 3 << 20 })
+const inflate = (bytes: Uint8Array, how: InflateOptions): Promise<Inflated> => promisify(inflateRaw as unknown as Inflate)(bytes, how)
+const inflateSync = (bytes: Uint8Array, how: InflateOptions): Inflated => inflateRawSync(bytes, how) as unknown as Inflated
 
 type Bytes = AsyncIterable<Uint8Array>
 
@@ -192,7 +192,7 @@ async function* unpack(source: AsyncIterable<Buffer>, { compressedSize, size = I
     yield* await unpackWhole(await gather(source), size)
     return
   }
-  const inflater = createInflateRaw(OPTIONS)
+  const inflater = createInflateRaw(options())
   // Errors of either end surface in the iteration below.
   pipeline(source, inflater, () => {})
   try {
@@ -212,9 +212,9 @@ async function unpackWhole(bytes: Buffer, size: number): Promise<readonly Uint8A
   const stored = storedBytes(bytes)
   if (stored !== undefined) return stored
   // A byte more than is right shows that it is wrong. The usual chunks would be a hundred times what a small file needs.
-  const options = { ...OPTIONS, chunkSize: Math.max(size + 1, 64), maxOutputLength: size + 1, info: true }
+  const ofKnownSize = { ...options(), chunkSize: Math.max(size + 1, 64), maxOutputLength: size + 1, info: true }
   try {
-    const { buffer, engine } = size <= SMALL ? inflateSync(bytes, options) : await inflate(bytes, options)
+    const { buffer, engine } = size <= SMALL ? inflateSync(bytes, ofKnownSize) : await inflate(bytes, ofKnownSize)
     expectWhole(engine, bytes.length)
     return [buffer]
   } catch (cause) {
@@ -232,7 +232,7 @@ async function* checked(source: AsyncIterable<Buffer>, run: RunPlace, onResult: 
     yield bytes
     return
   }
-  const inflater = createInflateRaw(OPTIONS)
+  const inflater = createInflateRaw(options())
   const unpacked = addAll(inflater, meter)
   // Awaited below; until then a failure must not count as unhandled.
   unpacked.catch(() => {})

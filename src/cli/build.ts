@@ -4,6 +4,7 @@ import type { Destination } from '../build.js'
 import type { CliContext } from './context.js'
 import type { Explanation } from '../rootfs/explain.js'
 import { bytes } from './progress.js'
+import { standardOutput } from './standard-output.js'
 import { formatTable } from './table.js'
 
 interface BuildFlags {
@@ -190,5 +191,5 @@ async function destinationOf(flags: BuildFlags, defaultName: string): Promise<De
     return { type: 'stream', path: o, write: await outputFile(o) }
   }
   const { pipeline } = await import('node:stream/promises')
-  return { type: 'stream', write: (chunks) => pipeline(chunks, process.stdout, { end: false }) }
+  return { type: 'stream', write: (chunks) => pipeline(chunks, standardOutput(), { end: false }) }
 }

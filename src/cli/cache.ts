@@ -9,6 +9,7 @@ import type { RegistryClient } from '../image/registry/client.js'
 import { addCachePushCommand } from './cache-push.js'
 import type { CliContext } from './context.js'
 import { bytes } from './progress.js'
+import { standardOutput } from './standard-output.js'
 import { formatTable } from './table.js'
 
 const EXPORT_FORMATS: readonly ExportFormat[] = ['oci', 'docker', 'filesystem']
@@ -111,7 +112,7 @@ export function addCacheCommand(program: Command, context: () => CliContext): vo
       const platform = options.platform ?? `linux/${hostArch()}`
       const write = options.outfile === '-' ? undefined : await outputFile(options.outfile)
       const archive = exportImage(await openCache(cacheDirectory), image, { ...options, platform }, signal)
-      if (write === undefined) await pipeline(archive, process.stdout, { end: false })
+      if (write === undefined) await pipeline(archive, standardOutput(), { end: false })
       else await write(archive)
     })
 

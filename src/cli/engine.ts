@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8'
  */
 export function tuneEngine(): void {
   setFlagsFromString('--no-incremental-marking')
+  setFlagsFromString('--semi-space-growth-factor=16')
   const version = Number.parseInt(process.versions.v8, 10)
   setFlagsFromString(version < 12 ? '--interrupt-budget=1000000' : '--invocation-count-for-turbofan=30000')
 }

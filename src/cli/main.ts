@@ -11,6 +11,7 @@ import { addPkgCommand } from './pkg.js'
 import { createRenderer, type Renderer, type Verbosity } from './progress.js'
 import { addRunCommand } from './run.js'
 import { addSchemaCommand } from './schema.js'
+import { standardOutput } from './standard-output.js'
 import { addVersionCommand } from './version.js'
 
 interface GlobalOptions {
@@ -41,7 +42,7 @@ function verbosityOf({ quiet, verbose }: GlobalOptions, program: Command): Verbo
 }
 
 /** Runs the command line and returns the status to end with. */
-async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[]): Promise<number> {
   const controller = new AbortController()
   // Every child process and request listens; that there are many is no leak.
   setMaxListeners(0, controller.signal)
@@ -51,7 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
   /** Made when a command is about to run, for only then the flags are known. */
   const context = (): CliContext => {
     const options = program.opts<GlobalOptions>()
-    renderer = createRenderer(process.stderr, verbosityOf(options, program))
+    renderer = createRenderer(() => process.stderr, verbosityOf(options, program))
     return {
       signal: controller.signal,
       progress: renderer.progress,
@@ -60,7 +61,7 @@ async function main(argv: readonly string[]): Promise<number> {
       mirrors: options.mirror,
       certificateFiles: options.certFile,
       registryCreds: options.registryCreds,
-      print: (line) => void process.stdout.write(`${line}\n`),
+      print: (line) => void standardOutput().write(`${line}\n`),
     }
   }
 
@@ -95,6 +96,7 @@ async function main(argv: readonly string[]): Promise<number> {
       ),
     )
     .showHelpAfterError('(see --help)')
+    .configureOutput({ writeOut: (text) => void standardOutput().write(text) })
     .exitOverride()
   addBuildCommand(program, context)
   addCacheCommand(program, context)
@@ -114,8 +116,6 @@ async function main(argv: readonly string[]): Promise<number> {
     // A second Ctrl-C is the user's word that cleaning up takes too long. Some senders signal both the process and its group: that is one.
     if (Date.now() - interruptedAt > 1000) process.exit(130)
   }
-  // A reader that has seen enough ("linuxkit ... | head") is no failure of what prints; what streams an image to it hears of it from its pipeline.
-  process.stdout.on('error', () => {})
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
@@ -134,7 +134,3 @@ async function main(argv: readonly string[]): Promise<number> {
     process.off('SIGTERM', interrupt)
   }
 }
-
-void main(process.argv).then((status) => {
-  process.exitCode = status
-})

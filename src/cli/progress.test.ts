@@ -15,7 +15,7 @@ function screen(isTTY: boolean): { readonly stream: NodeJS.WriteStream; readonly
 describe('createRenderer', () => {
   it('writes a plain line for each finished task when there is no terminal', () => {
     const { stream, text } = screen(false)
-    const { progress } = createRenderer(stream, 'normal')
+    const { progress } = createRenderer(() => stream, 'normal')
     progress({ type: 'start', id: 'a', title: 'init[0] linuxkit/init' })
     progress({ type: 'advance', id: 'a', done: 1_250_000 })
     progress({ type: 'finish', id: 'a' })
@@ -25,7 +25,7 @@ describe('createRenderer', () => {
 
   it('says only warnings when it is to be quiet', () => {
     const { stream, text } = screen(true)
-    const { progress } = createRenderer(stream, 'quiet')
+    const { progress } = createRenderer(() => stream, 'quiet')
     progress({ type: 'info', message: 'hello' })
     progress({ type: 'warning', message: 'the mirror is down' })
     expect(text()).toBe('warning: the mirror is down\n')
@@ -33,7 +33,7 @@ describe('createRenderer', () => {
 
   it('draws tasks at work on a terminal, within its width, and takes them off again', () => {
     const { stream, text } = screen(true)
-    const renderer = createRenderer(stream, 'normal')
+    const renderer = createRenderer(() => stream, 'normal')
     renderer.progress({ type: 'start', id: 'a', title: 'x'.repeat(200), total: 10_000 })
     renderer.progress({ type: 'info', message: 'kept' })
     expect(text()).toMatch(/kept\n {2}x+… {2}0 B of 10\.0 kB\n$/)

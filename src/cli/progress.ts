@@ -10,15 +10,19 @@ export interface Renderer {
 /** `quiet`: warnings only; `structured`: a line of key=value pairs for each event, as LinuxKit prints with -v. */
 export type Verbosity = 'quiet' | 'normal' | 'structured'
 
-/** Renders progress on a terminal as one moving line for each task at work, elsewhere as one plain line for each finished task. */
-export function createRenderer(stream: NodeJS.WriteStream, verbosity: Verbosity): Renderer {
-  if (verbosity === 'quiet') return { progress: (event) => warnings(stream, event), close: () => {} }
+/**
+ * Renders progress on a terminal as one moving line for each task at work, elsewhere as one plain line for each finished task.
+ * @param open gives the stream, and is called only when something may be written, for opening one takes Node a while
+ */
+export function createRenderer(open: () => NodeJS.WriteStream, verbosity: Verbosity): Renderer {
+  if (verbosity === 'quiet') return { progress: (event) => warnings(open, event), close: () => {} }
+  const stream = open()
   if (verbosity === 'structured') return structuredRenderer(stream)
   return stream.isTTY ? terminalRenderer(stream) : plainRenderer(stream)
 }
 
-function warnings(stream: NodeJS.WritableStream, event: ProgressEvent): void {
-  if (event.type === 'warning') stream.write(`warning: ${withPlace(event)}\n`)
+function warnings(open: () => NodeJS.WritableStream, event: ProgressEvent): void {
+  if (event.type === 'warning') open().write(`warning: ${withPlace(event)}\n`)
 }
 
 function withPlace({ message, where }: Extract<ProgressEvent, { type: 'warning' }>): string {

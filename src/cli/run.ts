@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { QemuFlags } from '../platform/qemu/options.js'
 import type { CliContext } from './context.js'
+import { standardOutput } from './standard-output.js'
 
 function list(flags: string, description: string): Option {
   return new Option(flags, `${description} (repeatable)`).argParser((value: string, values: readonly string[] = []) => [...values, value])
@@ -102,7 +103,7 @@ async function runWithQemu(path: string, flags: Flags, context: CliContext): Pro
 async function writeToStdout(chunk: Uint8Array): Promise<void> {
   const { LinuxkitError } = await import('../base/errors.js')
   await new Promise<void>((resolve, reject) => {
-    process.stdout.write(chunk, (error) => {
+    standardOutput().write(chunk, (error) => {
       if (error) reject(new LinuxkitError('run/output', 'nobody reads the console any more', { cause: error }))
       else resolve()
     })

@@ -11,8 +11,6 @@ export interface SquashfsCompressor {
   compress(block: Uint8Array): Promise<Uint8Array>
 }
 
-const deflateBlock = promisify<Uint8Array, Parameters<typeof deflate>[1], Buffer>(deflate)
-
 /** zlib's own bound of how much a stream can grow, generously: output that fits one chunk takes one trip to a thread. */
 const bound = (size: number): number => size + (size >> 10) + 64
 
@@ -21,6 +19,7 @@ const bound = (size: number): number => size + (size >> 10) + 64
  * @param level 1 to 9
  */
 export function zlibCompressor(level: number): SquashfsCompressor {
+  const deflateBlock = promisify<Uint8Array, Parameters<typeof deflate>[1], Buffer>(deflate)
   return {
     id: 1,
     // Node's zlib makes other bytes in other versions, and on other processors.

@@ -37,8 +37,6 @@ const LARGEST = 2 ** 41 - GRAIN_SIZE
 const IN_FLIGHT = 4
 const LEVEL = 6
 
-const deflateGrain = promisify<Uint8Array, { level: number }, Buffer>(deflate)
-
 export interface VmdkOptions {
   /** Stands for the content of the medium: ids derive from it. */
   readonly identity: Digest
@@ -95,6 +93,7 @@ export async function* streamOptimizedVmdk(medium: Extents, options: VmdkOptions
 
 /** Compresses a few grains at a time, on the threads of libuv, and yields them in order. */
 async function* compressedGrains(medium: Extents): AsyncIterable<{ readonly index: number; readonly compressed: Buffer }> {
+  const deflateGrain = promisify<Uint8Array, { level: number }, Buffer>(deflate)
   const inFlight: Promise<{ readonly index: number; readonly compressed: Buffer }>[] = []
   const compress = async ({ index, bytes }: Cluster) => ({ index, compressed: await deflateGrain(bytes, { level: LEVEL }) })
   for await (const cluster of occupiedClusters(medium, GRAIN_SIZE)) {

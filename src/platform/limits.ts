@@ -11,7 +11,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 }
 
-const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy
+const PART = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/gy
 
 /** Node's timers hold a delay in 31 bits and fire at once beyond (Node.js docs, "setTimeout"). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { milliseconds } from '../base/clock.js'
 import { bytesContent } from '../base/content.js'
 import { digestOf, type Digest } from '../base/digest.js'
 import { LinuxkitError } from '../base/errors.js'
@@ -118,7 +119,7 @@ class EncodingWork<Facts, Joined> {
   async large(part: Part): Promise<Fragment<Facts>> {
     const { signal, progress } = this.#options
     signal.throwIfAborted()
-    const start = performance.now()
+    const start = milliseconds()
     const id = `${this.#encoder.id} ${part.location} ${part.source}`
     progress({ type: 'start', id, title: `${part.location} ${part.source}` })
     const { fragment, made } = await this.#store
@@ -143,7 +144,7 @@ class EncodingWork<Facts, Joined> {
   /** The fragment of several small parts, in memory. */
   async small(parts: readonly Part[]): Promise<Fragment<Facts>> {
     const { signal } = this.#options
-    const start = performance.now()
+    const start = milliseconds()
     const aside = new Map<string, Uint8Array>()
     const setAside: EncodeContext['setAside'] = async (name, source) => void aside.set(name, await gather(source))
     const encoding = this.#encoder.encode(this.#withEntries(parts), { signal, setAside })
@@ -171,7 +172,7 @@ class EncodingWork<Facts, Joined> {
   }
 
   #report(part: Part, state: PartReport['state'], size: number | undefined, start: number): void {
-    this.#options.onPart?.({ part, encoder: this.#encoder.id, state, size, milliseconds: performance.now() - start })
+    this.#options.onPart?.({ part, encoder: this.#encoder.id, state, size, milliseconds: milliseconds() - start })
   }
 }
 
