@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { bytesContent, readContent, textContent, type Content } from '../base/content.js'
+import { bytesContent, concatContents, fileContent, readContent, textContent, type Content } from '../base/content.js'
 import { layOut, mediumContent } from '../disk/extents.js'
 import { writeFiles } from './write.js'
 
@@ -45,6 +46,30 @@ test('a medium is written as it reads, wherever its holes are', () =>
     ),
     { numRuns: 50 },
   ))
+
+test('slices of files, of which several pieces are copied at once, come out in their places among small contents', async () => {
+  const source = join(directory, 'source')
+  const bytes = randomBytes(6 << 20)
+  await writeFile(source, bytes)
+  // One byte and some tens of kB beside whole pieces, so that last pieces are gathered while others are written.
+  const sizes = [1, 16_385, 1 << 20, (1 << 20) + 1, 3, (2 << 20) + 20_000, 40_000, 70_000]
+  let offset = 5
+  const slices = sizes.map((size) => {
+    const slice = { offset, content: fileContent(source, offset, size) }
+    offset += size
+    return slice
+  })
+  const expected = bytes.subarray(5, offset)
+  const files = [
+    { suffix: '-joined', content: concatContents(slices.map(({ content }) => content)) },
+    { suffix: '-medium', content: layOut(bytes.length, slices) },
+  ]
+  const [joined = '', medium = ''] = await writeFiles(join(directory, 'image'), files, signal)
+  expect((await readFile(joined)).equals(expected)).toBe(true)
+  const image = await readFile(medium)
+  expect(image.length).toBe(bytes.length)
+  expect(image.subarray(5, offset).equals(expected)).toBe(true)
+})
 
 test('holes take no room', async () => {
   const medium = layOut(1 << 30, [{ offset: 1 << 29, content: textContent('in the middle') }])
