@@ -60,7 +60,8 @@ function list(archive: Buffer): readonly string[] {
   return lines.filter((line) => line.startsWith('-')).map((line) => line.replace(/^\S+\s+\S+\s+\S+\s+\S+\s+(\d+)\s.{12}\s(.*)$/, '$2 $1'))
 }
 
-const sizes = constantFrom(0, 1, 1000, 100_000, (1 << 20) - (1 << 13), 1 << 20, 3_000_000)
+// Up to 16384 bytes of an archive by themselves are stored.
+const sizes = constantFrom(0, 1, 1000, 16_200, 16_384, 100_000, (1 << 20) - (1 << 13), 1 << 20, 3_000_000)
 const someParts = array(record({ sizes: array(sizes, { minLength: 1, maxLength: 4 }), small: constantFrom(true, false, false) }), {
   minLength: 1,
   maxLength: 4,
